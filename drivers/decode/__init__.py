@@ -1,0 +1,1 @@
+"""Machinery shared by drivers: from bytes and registers to samples, and from samples to readings."""

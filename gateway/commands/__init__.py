@@ -1,0 +1,1 @@
+"""The command ``village``: one file for each sub-command."""

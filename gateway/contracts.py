@@ -1,0 +1,220 @@
+"""What a driver, a decoder and a sink owe the house, and what they are given.
+
+Every plug-in module has two public names, always the same: ``Settings`` and ``Driver`` (or ``Sink``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from gateway.catalogue import Catalogue, DeviceModel
+from gateway.clock import Clock
+from gateway.model import Delivery, Event, Reading
+from gateway.quantities import Quantities
+from gateway.settings import DeviceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One sensor of this site: what the technician wrote, and what the catalogue knows of its model."""
+
+    slug: str
+    settings: DeviceSettings
+    model: DeviceModel | None = None
+
+    @property
+    def period(self) -> timedelta:
+        """How often it should be heard: its own setting, else the model's, else ten minutes."""
+        return self.settings.period or (self.model.interval if self.model else timedelta(minutes=10))
+
+
+@dataclass(slots=True)
+class SourceHealth:
+    """What one source has done so far; written by its driver and its supervisor, read by status and metrics.
+
+    Attributes:
+        state: ``opening``, ``open``, ``lost`` or ``quarantined``.
+        received: Messages or replies understood.
+        refused: Messages or replies that could not be understood.
+        dropped: Deliveries nobody could keep (bus full, QoS 0).
+        duplicates: Repeated messages counted once.
+        overdue: Polls that started late or were stretched.
+        unknown: Senders nobody has configured: name -> last seen (bounded).
+        last_good: Monotonic time of the last understood message, ``None`` before the first.
+        last_good_at: The same moment on the wall clock.
+        last_error: In words.
+        devices: Per device: monotonic time of its last good message.
+        device_errors: Per device: its last error in words; gone after the next good message.
+        notes: Facts a person should read, e.g. "periods stretched 1.8x".
+    """
+
+    state: str = "opening"
+    received: int = 0
+    refused: int = 0
+    dropped: int = 0
+    duplicates: int = 0
+    overdue: int = 0
+    reopened: int = 0
+    unknown: dict[str, datetime] = field(default_factory=dict)
+    last_good: float | None = None
+    last_good_at: datetime | None = None
+    last_error: str = ""
+    devices: dict[str, float] = field(default_factory=dict)
+    device_errors: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def good(self, clock: Clock, device: str | None = None) -> None:
+        """Something was heard and understood."""
+        self.received += 1
+        self.last_good = clock.monotonic()
+        self.last_good_at = clock.now()
+        if device is not None:
+            self.devices[device] = self.last_good
+            self.device_errors.pop(device, None)
+
+    def bad(self, problem: str, device: str | None = None) -> None:
+        """Something was heard (or not) and could not be understood."""
+        self.refused += 1
+        self.last_error = problem[:300]
+        if device is not None:
+            self.device_errors[device] = problem[:300]
+
+    def stranger(self, name: str, at: datetime) -> None:
+        """A sender nobody configured; the list is bounded, the oldest is forgotten first."""
+        self.unknown.pop(name, None)
+        self.unknown[name[:120]] = at
+        while len(self.unknown) > 200:
+            self.unknown.pop(next(iter(self.unknown)))
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a driver is given beside its own settings.
+
+    Attributes:
+        name: Of this source in the site file.
+        site: Slug of the site.
+        devices: The enabled devices that name this source.
+        quantities: All quantities.
+        catalogue: All device models (to name strangers).
+        clock: The only clock a driver may ask.
+        health: Where it counts.
+        state_dir: A folder of its own that survives restarts; may not exist yet.
+        vitals: The gateway's own figures (backlog, drops, ...), for the health source.
+        catalogue_dirs: Where catalogue files (and vendor codecs beside them) lie.
+    """
+
+    name: str
+    site: str
+    devices: tuple[Device, ...]
+    quantities: Quantities
+    catalogue: Catalogue
+    clock: Clock
+    health: SourceHealth
+    state_dir: Path
+    vitals: Callable[[], Mapping[str, float]] = dict
+    catalogue_dirs: tuple[Path, ...] = ()
+
+
+class Driver(Protocol):
+    """One wire. Opened with ``async with``, read with ``async for``, closed by leaving.
+
+    It yields or it raises: ``Lost`` when the connection is gone (the supervisor backs off and opens a fresh one), and
+    it counts in ``context.health`` what it could not understand. It knows nothing of retries, buffers, grading or logs.
+    After ``__aexit__`` nothing of it runs any more. An absent far end at start is ``Lost``, not a crash.
+    """
+
+    async def __aenter__(self) -> Self:
+        """Open the wire; raises Lost."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it; must not raise."""
+
+    def observations(self) -> AsyncIterator[Delivery]:
+        """Everything heard, in order, until the wire is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One look at a device, for a person: raw on the left, meaning on the right."""
+
+    raw: tuple[str, ...]
+    readings: tuple[Reading, ...]
+    diagnostics: tuple[str, ...] = ()
+
+
+class Readable(Protocol):
+    """A driver that can read one device now (``village read``)."""
+
+    async def read(self, device: Device) -> Exchange:
+        """One look; raises Lost or BadReply with the reason in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Somebody on the wire who is not in the site file, and the YAML that would put him there."""
+
+    address: str
+    seen: str
+    models: tuple[str, ...]
+    yaml: str
+
+
+class Discovering(Protocol):
+    """A driver that can look for strangers (``village discover``)."""
+
+    async def discover(self, seconds: float) -> Sequence[Found]:
+        """Listen or ask around for that long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """Ten minutes, an hour or a day of one series in one line.
+
+    Attributes:
+        series: Its name.
+        start: Of the bucket, aware UTC.
+        span: Its length.
+        count: Readings with a usable value (flag GOOD, UNKNOWN or SUSPECT).
+        mean: Of those. minimum: Of those. maximum: Of those.
+    """
+
+    series: str
+    start: datetime
+    span: timedelta
+    count: int
+    mean: float
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal on its way to a consumer; ``seq`` only ever grows."""
+
+    seq: int
+    item: Reading | Event | Rollup
+
+
+class Sink(Protocol):
+    """A far side that keeps readings. Called from a thread of its own; may block, must end within its time-outs.
+
+    ``send`` returns when every entry is stored there; sending the same entry again must store it once. It raises
+    Unavailable (keep, try later), Refused or TooLarge (bisect), Misconfigured (keep, a person must act), nothing else.
+    """
+
+    def send(self, entries: Sequence[Entry]) -> None:
+        """Store them."""
+
+    def check(self) -> list[tuple[str, str]]:
+        """Try every step for real; (step, "ok" or what failed), in order, stopping after the first failure."""
+
+    def close(self) -> None:
+        """Let the connection go."""

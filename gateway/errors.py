@@ -1,0 +1,94 @@
+"""What can go wrong, and who acts on it.
+
+::
+
+    GatewayError
+    ├─ SettingsError   a person edits a file: path:line: key: what is wrong, what would be right (exit 78)
+    ├─ SourceError     supervise.py:  Lost → back off, reopen      BadReply → count, skip this one
+    └─ StoreError      forward.py:    Unavailable → keep bookmark  Refused  → dead letter, go on
+                                      Misconfigured → keep everything, one loud problem, try again slowly
+
+A class exists only where somebody acts differently on it. An implausible value is no error: it is a flag.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+class GatewayError(Exception):
+    """Anything this program raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong in a file that a person wrote.
+
+    Attributes:
+        path: File as the person named it; empty when there is none.
+        line: 1-based line, 0 when unknown.
+        key: Dotted way to the value, e.g. ``devices.bin-001.model``.
+        problem: What is wrong.
+        remedy: What would be right; may be empty.
+    """
+
+    path: str
+    line: int
+    key: str
+    problem: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        place = ":".join(part for part in (self.path, str(self.line) if self.line else "") if part)
+        head = ": ".join(part for part in (place, self.key) if part)
+        body = f"{self.problem}; {self.remedy}" if self.remedy else self.problem
+        return f"{head}: {body}" if head else body
+
+
+class SettingsError(GatewayError):
+    """A file or a command line that a person must mend; carries every fault found, not only the first."""
+
+    def __init__(self, *faults: Fault) -> None:
+        self.faults = faults
+        super().__init__("\n".join(str(fault) for fault in faults))
+
+
+class SourceError(GatewayError):
+    """A sensor's side of the house did not do what it should."""
+
+
+class Lost(SourceError):
+    """The connection is gone: back off, then open the source again."""
+
+
+class BadReply(SourceError):
+    """One message or reply cannot be understood: count it, show it, go on with the next."""
+
+
+class StoreError(GatewayError):
+    """The far side (or the disk) did not take what we gave it."""
+
+
+class Unavailable(StoreError):
+    """Try the same again later; nothing may be dropped.
+
+    Attributes:
+        retry_after: How long the far side asked us to wait, if it said so.
+    """
+
+    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class Refused(StoreError):
+    """The far side understood and said no to (some of) these points: bisect, park, go on."""
+
+
+class TooLarge(Refused):
+    """The far side took offence at the size: the same points in smaller requests may pass."""
+
+
+class Misconfigured(StoreError):
+    """Wrong password, database or address: nothing is lost, a person must act, try again slowly."""

@@ -1,0 +1,110 @@
+"""The words that travel through the house: frozen, small, without behaviour of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Protocol
+
+
+class Flag(IntEnum):
+    """How far a value can be trusted.
+
+    Source: QARTOD primary flags (IOOS, Manual for Real-Time Quality Control; as in ioos_qc ``QartodFlags``).
+    """
+
+    GOOD = 1
+    UNKNOWN = 2
+    SUSPECT = 3
+    FAIL = 4
+    MISSING = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value of one series at one time. Never deleted, only flagged.
+
+    Attributes:
+        series: ``device/quantity``, e.g. ``bin-017/fill``.
+        value: In the quantity's one unit; ``None`` exactly when the flag is MISSING.
+        at: When it was measured, aware UTC, whole milliseconds.
+        received: When the gateway got it, aware UTC.
+        flag: See :class:`Flag`; UNKNOWN until the grader has looked.
+        flagged_by: Why the flag is not GOOD: names of checks or of the sensor's own complaint, joined by ``+``.
+            Empty for GOOD.
+    """
+
+    series: str
+    value: float | None
+    at: datetime
+    received: datetime
+    flag: Flag = Flag.UNKNOWN
+    flagged_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: a bin was emptied, a device joined, a camera saw smoke.
+
+    Attributes:
+        source: Device or camera slug.
+        kind: What happened, a slug such as ``emptied`` or ``fire``.
+        at: When, aware UTC.
+        received: When the gateway learned of it, aware UTC.
+        confidence: 0..1; 1.0 for what is simply known.
+        detail: Small facts beside it; numbers and short texts only.
+        evidence: Opaque id of a picture or clip, if there is one.
+    """
+
+    source: str
+    kind: str
+    at: datetime
+    received: datetime
+    confidence: float = 1.0
+    detail: Mapping[str, float | str] = field(default_factory=dict)
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed although nothing was heard; closes durations and finds silence."""
+
+    at: datetime
+
+
+Observation = Reading | Event | Tick
+
+
+class Receipt(Protocol):
+    """What a sender is waiting for: settled once its message is on the disk, never before."""
+
+    def settle(self) -> None:
+        """Tell the sender. Called once, from the journal's thread, after the commit. Must not raise or block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came in one go over the wire, and is written down in one go.
+
+    Attributes:
+        observations: In the order they were heard; may be empty when only the receipt matters.
+        receipt: Settled after the commit; ``None`` when the sender cannot be told.
+        expendable: Nobody can repeat it and nobody waits for it (MQTT QoS 0): thinned first when the bus is full.
+    """
+
+    observations: tuple[Observation, ...]
+    receipt: Receipt | None = None
+    expendable: bool = False
+
+
+def series_of(device: str, quantity: str) -> str:
+    """The name of a series."""
+    return f"{device}/{quantity}"
+
+
+def split_series(series: str) -> tuple[str, str]:
+    """Device and quantity of a series name."""
+    device, _, quantity = series.partition("/")
+    return device, quantity

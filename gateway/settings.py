@@ -1,0 +1,203 @@
+"""The site, as ``village.yaml`` says.
+
+Pure: reading the file is ``files.py``'s work. What belongs to one driver or sink (its host, its topics) is left as it
+stands here and checked by that module's own ``Settings``; see ``site.py``.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from gateway.quantities import Checks
+from gateway.schema import Duration, LengthM, LengthMm, Size, Slug, Strict
+
+
+class SiteSettings(Strict):
+    """Who and where this box is.
+
+    Attributes:
+        slug: Tag ``site`` in every database and topic.
+        name: What people read.
+        language: Of texts for people.
+        timezone: IANA name; days and holidays are local, everything inside is UTC.
+        lat: Degrees north, WGS 84.
+        lon: Degrees east, WGS 84.
+    """
+
+    slug: Slug
+    name: str = ""
+    language: Literal["zh", "en"] = "zh"
+    timezone: str = "Asia/Shanghai"
+    lat: float | None = Field(default=None, ge=-90, le=90)
+    lon: float | None = Field(default=None, ge=-180, le=180)
+
+    @field_validator("timezone")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError(f"unknown time zone {name!r}; write an IANA name such as Asia/Shanghai")
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone itself."""
+        return ZoneInfo(self.timezone)
+
+
+class Bin(Strict):
+    """The geometry that turns a distance into how full a bin is (reference: sensor face downwards).
+
+    Attributes:
+        empty: Sensor face to the floor of the empty bin, measured at installation.
+        full: Sensor face to the line that counts as full.
+        blind: The sensor's blind zone; nothing nearer can be measured. Default: the model's own.
+        shape: Optional table of [distance, fill %] pairs for a tapered bin, nearest first; else linear.
+    """
+
+    empty: LengthMm
+    full: LengthMm = 0.0
+    blind: LengthMm | None = None
+    shape: list[tuple[LengthMm, float]] | None = None
+
+    @model_validator(mode="after")
+    def _deep_enough(self) -> Bin:
+        if self.empty <= max(self.full, self.blind or 0.0):
+            raise ValueError(f"empty ({self.empty:g} mm) must be further away than full and the blind zone")
+        return self
+
+
+class Level(Strict):
+    """How a distance or a depth becomes a level above the datum.
+
+    Attributes:
+        datum: Height of the sensor face (looking down) or of the probe (hydrostatic) above the local zero.
+        looks: ``down`` for radar and ultrasonic (level = datum - distance), ``up`` for a probe (datum + depth).
+    """
+
+    datum: LengthM
+    looks: Literal["down", "up"] = "down"
+
+
+class Tilt(Strict):
+    """What a tilt sensor is compared with.
+
+    Attributes:
+        zero: x and y [deg] of the sensor when the surveyor was there; unset: the median of the first day.
+        surveyed: Absolute lean of the building at that moment, x and y [deg], by a qualified body.
+        temperature_coefficient: Apparent tilt per kelvin, x and y [deg/K].
+        reference_temperature: Temperature at ``zero`` [degC].
+    """
+
+    zero: tuple[float, float] | None = None
+    surveyed: tuple[float, float] | None = None
+    temperature_coefficient: tuple[float, float] = (0.0, 0.0)
+    reference_temperature: float = 20.0
+
+
+class DeviceSettings(Strict):
+    """One sensor, as the technician wired it.
+
+    Attributes:
+        model: Name of a catalogue file; unset for a device whose quantities the source maps by itself.
+        source: Which of ``sources`` hears it.
+        address: What names it there: DevEUI, Zigbee friendly name, Tasmota topic, Modbus unit id, ...
+        name: What people read.
+        enabled: False keeps the entry but neither reads nor expects it.
+        period: How often it is read (polled) or should report; default the model's.
+        bin: Makes ``fill`` from ``distance``.
+        level: Makes ``water_level`` from ``distance`` or ``water_depth``.
+        tilt: Makes ``tilt_delta`` from ``tilt_x`` and ``tilt_y``.
+        checks: Per quantity, what the grader holds against it here.
+        options: For the model's decoder, e.g. the firmware that decides a layout.
+        lat: Degrees north. lon: Degrees east.
+    """
+
+    model: str | None = None
+    source: str
+    address: str | int = ""
+    name: str = ""
+    enabled: bool = True
+    period: Duration | None = None
+    bin: Bin | None = None
+    level: Level | None = None
+    tilt: Tilt | None = None
+    checks: dict[str, Checks] = Field(default_factory=dict)
+    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    lat: float | None = Field(default=None, ge=-90, le=90)
+    lon: float | None = Field(default=None, ge=-180, le=180)
+
+    @field_validator("period")
+    @classmethod
+    def _some_time(cls, period: timedelta | None) -> timedelta | None:
+        if period is not None and period < timedelta(milliseconds=100):
+            raise ValueError("a period is at least 100ms")
+        return period
+
+
+class StoreSettings(Strict):
+    """The journal on disk.
+
+    Attributes:
+        quota: Most bytes of readings kept; the oldest routine readings go first. Default half of what was free at the
+            first start, at most 4 GB.
+        commit: ``group`` commits 16 deliveries or 200 ms together; ``each`` commits every delivery by itself.
+        group_time: Longest wait of a group.
+        group_deliveries: Most deliveries of a group that is not already late.
+        clock_patience: How long readings wait for a trusted clock before they go out with their doubtful time.
+    """
+
+    quota: Size | None = Field(default=None, ge=1_000_000)
+    commit: Literal["group", "each"] = "group"
+    group_time: Duration = timedelta(milliseconds=200)
+    group_deliveries: int = Field(default=16, ge=1, le=10_000)
+    clock_patience: Duration = timedelta(minutes=10)
+
+
+class ApiSettings(Strict):
+    """The daemon's HTTP endpoint (metrics, status, later the board).
+
+    Attributes:
+        host: Loopback unless somebody decides otherwise.
+        port: 0 takes any free one.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8480, ge=0, le=65535)
+
+
+class PluginSettings(Strict):
+    """A source or sink whose other keys its own module checks."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class SourceSettings(PluginSettings):
+    """One entry of ``sources``: ``driver`` names the file under ``drivers/``."""
+
+    driver: str
+
+
+class SinkSettings(PluginSettings):
+    """One entry of ``sinks``: ``type`` names the file under ``gateway/store/sinks/``."""
+
+    type: str
+
+
+class Village(Strict):
+    """The whole of ``village.yaml``."""
+
+    site: SiteSettings
+    store: StoreSettings = StoreSettings()
+    api: ApiSettings = ApiSettings()
+    sources: dict[Slug, SourceSettings] = Field(default_factory=dict)
+    devices: dict[Slug, DeviceSettings] = Field(default_factory=dict)
+    sinks: dict[Slug, SinkSettings] = Field(default_factory=dict)
+
+
+def own_keys(plugin: PluginSettings) -> dict[str, Any]:
+    """The keys that belong to the plug-in's own ``Settings``."""
+    return dict(plugin.model_extra or {})

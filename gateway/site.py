@@ -1,0 +1,217 @@
+"""The whole site, read and checked: settings, quantities, catalogue, and the settings of every source and sink.
+
+Reading goes through ``files.py``; this module only knows what belongs together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from gateway import files, plugins
+from gateway.catalogue import Catalogue, DeviceModel
+from gateway.contracts import Device
+from gateway.errors import Fault, SettingsError
+from gateway.quantities import Quantities, Quantity
+from gateway.settings import DeviceSettings, PluginSettings, Village, own_keys
+from gateway.units import check_convertible
+
+T = TypeVar("T")
+SITE_FILE = "village.yaml"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A source or sink of the site: its module, its own checked settings."""
+
+    name: str
+    module: ModuleType
+    settings: BaseModel
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything the house is built from."""
+
+    path: Path
+    village: Village
+    quantities: Quantities
+    catalogue: Catalogue
+    catalogue_dirs: tuple[Path, ...]
+    sources: dict[str, Plugin]
+    sinks: dict[str, Plugin]
+    devices: dict[str, Device]
+
+    def devices_of(self, source: str) -> tuple[Device, ...]:
+        """The enabled devices that a source hears."""
+        return tuple(
+            device
+            for device in self.devices.values()
+            if device.settings.source == source and device.settings.enabled
+        )
+
+
+def site_file(path: Path) -> Path:
+    """A site is named by its folder or by its file."""
+    return path / SITE_FILE if path.is_dir() else path
+
+
+def load_site(path: Path) -> Site:
+    """Read and check a whole site.
+
+    Args:
+        path: The folder that holds ``village.yaml``, or the file itself. A folder ``catalogue/`` beside it adds device
+            models or replaces shipped ones.
+
+    Raises:
+        SettingsError: With every fault found.
+    """
+    file = site_file(path)
+    document = files.read_yaml(file)
+    faults: list[Fault] = []
+    quantities = load_quantities()
+    dirs = tuple(
+        folder for folder in (files.config_root() / "catalogue", file.parent / "catalogue") if folder.is_dir()
+    )
+    catalogue = _gather(faults, lambda: load_catalogue(quantities, dirs)) or Catalogue([])
+    village = files.validated(Village, document)
+    sources = _plugins(faults, document, "sources", "driver", dict(village.sources))
+    sinks = _plugins(faults, document, "sinks", "type", dict(village.sinks))
+    devices = {}
+    for slug, settings in village.devices.items():
+        where = ("devices", slug)
+        model = _model_of(faults, document, where, settings, catalogue)
+        faults += _device_faults(document, where, settings, village, quantities)
+        devices[slug] = Device(slug, settings, model)
+    if faults:
+        raise SettingsError(*faults)
+    return Site(file, village, quantities, catalogue, dirs, sources, sinks, devices)
+
+
+def load_quantities() -> Quantities:
+    """The shipped list of quantities."""
+    document = files.read_yaml(files.config_root() / "quantities.yaml")
+    return Quantities({name: files.validated(Quantity, document, (name,)) for name in document.data})
+
+
+def load_catalogue(quantities: Quantities, dirs: tuple[Path, ...] | None = None) -> Catalogue:
+    """All device models; a later folder replaces what an earlier one says.
+
+    Raises:
+        SettingsError: With every fault of every file.
+    """
+    faults: list[Fault] = []
+    models: dict[str, DeviceModel] = {}
+    for folder in dirs if dirs is not None else (files.config_root() / "catalogue",):
+        for path in sorted(folder.glob("*.yaml")):
+            model = _gather(faults, lambda path=path: load_model(path, quantities))  # type: ignore[misc]
+            if model is not None:
+                models[model.model] = model
+    if faults:
+        raise SettingsError(*faults)
+    return Catalogue(models.values())
+
+
+def load_model(path: Path, quantities: Quantities) -> DeviceModel:
+    """One catalogue file; its quantities and units are checked here, its examples by the contract suite."""
+    document = files.read_yaml(path)
+    model = files.validated(DeviceModel, document)
+    faults = []
+    if model.model != path.stem:
+        faults.append(
+            document.fault(("model",), f"{model.model!r} is not the name of the file", f"write {path.stem}")
+        )
+    for quantity, meaning in model.readings.items():
+        where = ("readings", quantity)
+        if quantity not in quantities:
+            faults.append(
+                document.fault(where, "no such quantity", files.nearest(quantity, list(quantities)))
+            )
+        elif meaning.unit is not None:
+            try:
+                check_convertible(meaning.unit, quantities[quantity].unit)
+            except ValueError as error:
+                faults.append(document.fault((*where, "unit"), str(error)))
+    if faults:
+        raise SettingsError(*faults)
+    return model
+
+
+def _plugins(
+    faults: list[Fault], document: files.Document, section: str, key: str, entries: dict[str, PluginSettings]
+) -> dict[str, Plugin]:
+    kind = "driver" if key == "driver" else "sink"
+    found = {}
+    for name, entry in entries.items():
+        where = (section, name)
+        module_name = getattr(entry, key)
+
+        def build(
+            name: str = name,
+            entry: PluginSettings = entry,
+            where: files.Where = where,
+            module_name: str = module_name,
+        ) -> Plugin:
+            place = (*where, key)
+            module = plugins.load(
+                kind, module_name, path=str(document.path), line=document.line(place), key=files.dotted(place)
+            )
+            return Plugin(name, module, files.validated(module.Settings, document, where, own_keys(entry)))
+
+        plugin = _gather(faults, build)
+        if plugin is not None:
+            found[name] = plugin
+    return found
+
+
+def _model_of(
+    faults: list[Fault],
+    document: files.Document,
+    where: files.Where,
+    settings: DeviceSettings,
+    catalogue: Catalogue,
+) -> DeviceModel | None:
+    if settings.model is None:
+        return None
+    if settings.model not in catalogue:
+        near = catalogue.nearest(settings.model)
+        remedy = f"did you mean {' or '.join(near)}?" if near else "village catalogue lists all models"
+        faults.append(document.fault((*where, "model"), f"no device model {settings.model!r}", remedy))
+        return None
+    return catalogue[settings.model]
+
+
+def _device_faults(
+    document: files.Document,
+    where: files.Where,
+    settings: DeviceSettings,
+    village: Village,
+    quantities: Quantities,
+) -> list[Fault]:
+    faults = []
+    if settings.source not in village.sources:
+        remedy = files.nearest(settings.source, list(village.sources))
+        faults.append(document.fault((*where, "source"), f"no source is called {settings.source!r}", remedy))
+    for quantity in settings.checks:
+        if quantity not in quantities:
+            remedy = files.nearest(quantity, list(quantities))
+            faults.append(document.fault((*where, "checks", quantity), "no such quantity", remedy))
+    return faults
+
+
+def _gather(faults: list[Fault], build: Callable[[], T]) -> T | None:
+    try:
+        return build()
+    except SettingsError as error:
+        faults.extend(error.faults)
+        return None
+
+
+def as_dict(model: BaseModel) -> dict[str, Any]:
+    """A model as plain data, for comparing two versions of a site."""
+    return model.model_dump(mode="json")

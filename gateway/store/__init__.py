@@ -1,0 +1,1 @@
+"""What is kept: the journal on disk, and what leaves the house from it."""

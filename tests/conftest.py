@@ -1,0 +1,40 @@
+"""Shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gateway.catalogue import Catalogue
+from gateway.clock import ManualClock
+from gateway.quantities import Quantities
+from gateway.site import load_catalogue, load_quantities
+
+NOON = datetime(2026, 7, 18, 4, 0, tzinfo=UTC)  # noon in the village
+
+
+@pytest.fixture(scope="session")
+def quantities() -> Quantities:
+    return load_quantities()
+
+
+@pytest.fixture(scope="session")
+def catalogue(quantities: Quantities) -> Catalogue:
+    return load_catalogue(quantities)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOON)
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Path:
+    """The folder of recorded sensor data, named by VILLAGE_TEST_DATA."""
+    folder = os.environ.get("VILLAGE_TEST_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("recorded data not at hand: set VILLAGE_TEST_DATA to its folder")
+    return Path(folder)

@@ -1,0 +1,74 @@
+"""Real servers and tools for tests: started on a free loopback port, ended with the test."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+SBIN = ("/usr/sbin", "/usr/local/sbin")
+
+
+def tool(name: str) -> str:
+    """The path of an installed program; skips the test, saying what to install, when it is absent."""
+    found = shutil.which(name) or next((f"{d}/{name}" for d in SBIN if Path(f"{d}/{name}").exists()), None)
+    if found is None:
+        package = {"influxd": "influxdb"}.get(name, name)
+        pytest.skip(f"{name} is not installed (apt install {package})")
+    return found
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listening(port: int) -> bool:
+    """Whether somebody accepts connections there."""
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def eventually(true: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait for a far end (never for our own code's timers); fails when it does not come true."""
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            pytest.fail(f"not true within {seconds} s: {true}")
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def running(argv: Sequence[str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A server process, ready to be talked to on its port."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(argv, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+        try:
+            end = time.monotonic() + 30
+            while not listening(port):
+                if process.poll() is not None or time.monotonic() > end:
+                    pytest.fail(f"{argv[0]} did not start: {log.read_text(errors='replace')[-800:]}")
+                time.sleep(0.02)
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def mosquitto(folder: Path, port: int, *extra: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A real broker on loopback; ``extra`` are further lines of its configuration."""
+    config = folder / f"mosquitto-{port}.conf"
+    lines = [f"listener {port} 127.0.0.1", "user root", "allow_anonymous true", *extra]
+    config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with running([tool("mosquitto"), "-c", str(config)], port, folder / f"mosquitto-{port}.log") as process:
+        yield process
