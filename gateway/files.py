@@ -98,7 +98,7 @@ def parse_yaml(raw: bytes, path: Path) -> Document:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(part for part in (error.context, error.problem) if part)
         raise SettingsError(
-            Fault(str(path), mark.line + 1 if mark else 0, "", f"is not YAML: {problem}")
+            Fault(str(path), 0 if mark is None else mark.line + 1, "", f"is not YAML: {problem}")
         ) from error
     except yaml.YAMLError as error:
         raise SettingsError(Fault(str(path), 0, "", f"is not YAML: {error}")) from error
@@ -157,10 +157,9 @@ def _refuse_references(text: str, path: Path) -> None:
             raise SettingsError(
                 Fault(str(path), line, "", "uses an anchor or alias (& or *)", "write the value out")
             )
-        if getattr(event, "tag", None):
-            raise SettingsError(
-                Fault(str(path), line, "", f"uses a tag ({event.tag})", "write a plain value")
-            )
+        tag = getattr(event, "tag", None)
+        if tag:
+            raise SettingsError(Fault(str(path), line, "", f"uses a tag ({tag})", "write a plain value"))
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEEPEST_NESTING:
