@@ -95,7 +95,7 @@ def parse_yaml(raw: bytes, path: Path) -> Document:
             text, Loader=yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader
         )
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark: Any = error.problem_mark or error.context_mark
         problem = " ".join(part for part in (error.context, error.problem) if part)
         raise SettingsError(
             Fault(str(path), 0 if mark is None else mark.line + 1, "", f"is not YAML: {problem}")
@@ -152,7 +152,7 @@ def nearest(word: str, known: list[str]) -> str:
 def _refuse_references(text: str, path: Path) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1  # type: ignore[union-attr]  # the parser always sets a mark
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise SettingsError(
                 Fault(str(path), line, "", "uses an anchor or alias (& or *)", "write the value out")
