@@ -1,0 +1,38 @@
+# Everything a newcomer types. Each target sets up what it needs (scripts/bootstrap.sh) and nothing else.
+SHELL := /bin/bash
+PYTHON ?= python3
+export PYTHON
+BIN := .venv/bin
+# Tests that need a real server must have run at least this often, or `make test` fails (set by .ci/run).
+MIN_SERVER_TESTS ?= 0
+JOBS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test venv lock clean
+
+help:  ## these lines
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@echo "  FOR=30s           ends the demo after that long and prints a summary, e.g. make demo FOR=30s"
+
+demo:  ## a whole simulated village on this machine: no root, no broker, no database needed; Ctrl-C ends it
+	@scripts/bootstrap.sh demo
+	@$(BIN)/village demo $(if $(FOR),--for $(FOR)) $(DEMO)
+
+test:  ## lint, types, import contract and all tests; as root installs the Debian servers they talk to
+	@scripts/bootstrap.sh test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	MIN_SERVER_TESTS=$(MIN_SERVER_TESTS) $(BIN)/python -m pytest -q -p tests.minimum -n $(JOBS) --dist worksteal $(TESTS)
+
+venv:  ## .venv with the command `village` and all development tools
+	@scripts/bootstrap.sh venv
+	@echo "try: $(BIN)/village --help"
+
+lock:  ## new versions into requirements/*.txt, from the ranges in setup.cfg
+	@scripts/lock.sh
+
+clean:  ## removes what the targets above have made inside this folder
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
