@@ -142,7 +142,7 @@ def config_root() -> Path:
 
 def nearest(word: str, known: list[str]) -> str:
     """A sentence that offers what was probably meant, or lists what exists when that is short."""
-    close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
     if close:
         return "did you mean " + " or ".join(close) + "?"
     listed = ", ".join(sorted(known)[:12])
@@ -184,7 +184,7 @@ class _Builder:
             return dict(self._pairs(node, where))
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*where, index)) for index, item in enumerate(node.value)]
-        return _scalar(node.value, quoted=getattr(node, "style", None) is not None)
+        return _scalar(node.value, quoted=bool(getattr(node, "style", None)))
 
     def _pairs(self, node: yaml.MappingNode, where: Where) -> Iterator[tuple[str, Any]]:
         seen: dict[str, int] = {}

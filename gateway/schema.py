@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gateway.units import convert
 
-_AMOUNT = re.compile(r"\s*([-+]?[0-9]*\.?[0-9]+)\s*([A-Za-z%/0-9]+)\s*")
+_AMOUNT = re.compile(r"\s*([-+]?[0-9]*\.?[0-9]+)\s*([A-Za-z%][A-Za-z%/0-9]*)\s*")
 _SECONDS = {
     "ms": 0.001,
     "s": 1,
@@ -79,8 +79,8 @@ def in_words(span: timedelta) -> str:
     seconds = span.total_seconds()
     for unit, worth in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= worth and seconds % worth == 0:
-            return f"{seconds / worth:g}{unit}"
-    return f"{seconds:g}s"
+            return f"{int(seconds // worth)}{unit}"
+    return f"{int(seconds)}s" if seconds == int(seconds) else f"{seconds:.3f}s"
 
 
 def _split(value: Any, wanted: str) -> tuple[float, str]:
