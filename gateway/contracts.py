@@ -203,11 +203,32 @@ class Entry:
     item: Reading | Event | Rollup
 
 
+@dataclass(frozen=True)
+class SinkContext:
+    """What a sink is given beside its own settings: it is built as ``Sink(settings, context)``.
+
+    Attributes:
+        name: Of this sink in the site file.
+        site: Slug of the site.
+        quantities: All quantities.
+        clock: The only clock a sink may ask.
+        state_dir: A folder of its own that survives restarts; may not exist yet.
+    """
+
+    name: str
+    site: str
+    quantities: Quantities
+    clock: Clock
+    state_dir: Path
+
+
 class Sink(Protocol):
     """A far side that keeps readings. Called from a thread of its own; may block, must end within its time-outs.
 
-    ``send`` returns when every entry is stored there; sending the same entry again must store it once. It raises
-    Unavailable (keep, try later), Refused or TooLarge (bisect), Misconfigured (keep, a person must act), nothing else.
+    Building one opens nothing and never fails for want of a far side. ``send`` returns when every entry is stored
+    there; sending the same entry again must store it once. It raises Unavailable (keep, try later), Refused or TooLarge
+    (bisect), Misconfigured (keep, a person must act), nothing else. ``close`` may come from another thread to break a
+    ``send`` that hangs; that ``send`` then raises Unavailable.
     """
 
     def send(self, entries: Sequence[Entry]) -> None:

@@ -13,6 +13,7 @@ A class exists only where somebody acts differently on it. An implausible value 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -83,7 +84,16 @@ class Unavailable(StoreError):
 
 
 class Refused(StoreError):
-    """The far side understood and said no to (some of) these points: bisect, park, go on."""
+    """The far side understood and said no to (some of) these points: bisect, park, go on.
+
+    Attributes:
+        culprits: Index of each refused entry among those that were sent, with its reason, when that is known exactly:
+            all the others are stored. ``None`` when it is not known: the entries must be bisected.
+    """
+
+    def __init__(self, message: str, culprits: Mapping[int, str] | None = None) -> None:
+        self.culprits = culprits
+        super().__init__(message)
 
 
 class TooLarge(Refused):
