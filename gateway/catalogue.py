@@ -129,6 +129,9 @@ class Meaning(Strict):
         unit: In which unit the field comes; converted to the quantity's one unit. Default: already in it.
         span: What the device can measure, in the quantity's unit; outside is no value ("out of range").
         states: For words and codes: what each becomes as a number.
+        missing: Values that mean "no value" where no bytes tell (a server's or vendor codec's own sentinels), with the
+            word for why.
+        server: Other names of the field in the object that a network server's codec makes.
         checks: What the grader holds against it for this model, instead of the quantity's defaults.
         page: Where the number stands in the source.
     """
@@ -137,6 +140,8 @@ class Meaning(Strict):
     unit: str | None = None
     span: tuple[float, float] | None = None
     states: dict[str, float] | None = None
+    missing: dict[str, str] = Field(default_factory=dict)
+    server: list[str] = Field(default_factory=list)
     checks: Checks | None = None
     page: str = ""
 

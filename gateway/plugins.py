@@ -9,7 +9,7 @@ from types import ModuleType
 from gateway.errors import Fault, SettingsError
 from gateway.files import nearest
 
-SHELVES = {"driver": "drivers", "sink": "gateway.store.sinks"}
+SHELVES = {"driver": "drivers", "sink": "gateway.store.sinks", "decoder": "drivers.decode.lorawan"}
 
 
 def names(kind: str) -> list[str]:

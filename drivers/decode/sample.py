@@ -94,8 +94,10 @@ def _time_of(at: datetime | None, received: datetime) -> tuple[datetime, str]:
 def _value(raw: float | str | None, meaning: Meaning, unit: str) -> tuple[float | None, str]:
     if raw is None:
         return None, "no_value"
+    word = f"{raw:.10g}" if isinstance(raw, float | int) and not isinstance(raw, bool) else str(raw)
+    if word in meaning.missing:
+        return None, meaning.missing[word]
     if meaning.states is not None:
-        word = f"{raw:g}" if isinstance(raw, float | int) and not isinstance(raw, bool) else str(raw)
         if word not in meaning.states:
             return None, "unknown_state"
         return meaning.states[word], ""
