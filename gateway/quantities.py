@@ -27,17 +27,26 @@ class Checks(Strict):
         gross: Outside is FAIL (QARTOD gross range, sensor or physical span).
         usual: Outside is SUSPECT.
         spike: SUSPECT when a value differs from the median of its last five by more than this.
+        spike_ratio: Or by more than this share of that median, whichever is larger.
         rate_per_min: SUSPECT when it changes faster than this [unit / minute].
         stuck: SUSPECT when it has stayed within ``stuck_within`` for this long.
         stuck_within: How much it may wander and still count as stuck [unit].
+        after_missing: SUSPECT for the first value after a "no value" that is half a spike away from the last believed.
+        dry: Below this the device lies out of the water, and its water quality is SUSPECT.
+        housing: An angle of the sensor's own mast or housing: more than 5 degrees away from where it was, and what
+            the device measures is SUSPECT.
     """
 
     gross: Span | None = None
     usual: Span | None = None
     spike: float | None = Field(default=None, gt=0)
+    spike_ratio: float | None = Field(default=None, gt=0)
     rate_per_min: float | None = Field(default=None, gt=0)
     stuck: Duration | None = None
     stuck_within: float = Field(default=0.0, ge=0)
+    after_missing: bool = False
+    dry: float | None = None
+    housing: bool = False
 
     @field_validator("gross", "usual")
     @classmethod
