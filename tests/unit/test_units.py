@@ -1,0 +1,83 @@
+"""The systemd units and server drop-ins say what the documents promise."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.servers import tool
+
+ROOT = Path(__file__).resolve().parents[2]
+UNIT = ROOT / "systemd/village-gateway.service"
+SERIAL = ROOT / "systemd/village-gateway.service.d/serial.conf"
+
+
+def settings(text: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        name, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            found.setdefault(name, []).append(value)
+    return found
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("serial", [False, True], ids=["plain", "serial"])
+def test_the_unit_scores_at_most_2_in_systemds_own_audit(tmp_path: Path, serial: bool) -> None:
+    text = UNIT.read_text(encoding="utf-8")
+    if serial:
+        changed = settings(SERIAL.read_text(encoding="utf-8"))
+        kept = [line for line in text.splitlines() if line.partition("=")[0] not in changed]
+        extra = [line for line in SERIAL.read_text(encoding="utf-8").splitlines() if "=" in line and line[0] != "#"]
+        at = kept.index("[Install]")
+        text = "\n".join([*kept[:at], *extra, *kept[at:]])
+    unit = tmp_path / "village-gateway.service"
+    unit.write_text(text, encoding="utf-8")
+    audit = subprocess.run(
+        [tool("systemd-analyze"), "security", "--offline=true", "--no-pager", str(unit)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    score = re.search(r"Overall exposure level for .*: ([0-9.]+)", audit.stdout)
+    assert score, audit.stdout[-500:] + audit.stderr[-500:]
+    assert float(score.group(1)) <= 2.0
+
+
+def test_the_unit_is_watched_restarted_and_told_when_ready() -> None:
+    unit = settings(UNIT.read_text(encoding="utf-8"))
+    assert unit["Type"] == ["notify"]
+    assert unit["Restart"] == ["always"]
+    assert float(unit["WatchdogSec"][0]) == 30
+    assert unit["LoadCredential"] == ["village:/etc/village/credentials"]
+    assert "PasswordFile" not in unit
+    assert not any("PASSWORD" in value or "TOKEN" in value for value in unit.get("Environment", []))
+
+
+def test_the_broker_keeps_what_is_not_acknowledged_and_listens_on_loopback() -> None:
+    lines = (ROOT / "config/mosquitto/village.conf").read_text(encoding="utf-8").splitlines()
+    active = [line for line in lines if line and not line.startswith("#")]
+    for wanted in (
+        "listener 1883 127.0.0.1",
+        "allow_anonymous false",
+        "persistence true",
+        "autosave_on_changes true",
+        "autosave_interval 1",
+        "max_inflight_messages 500",
+        "max_queued_messages 10000",
+    ):
+        assert wanted in active
+
+
+def test_the_database_listens_on_loopback_with_a_password() -> None:
+    parser = configparser.ConfigParser()
+    text = (ROOT / "config/influxdb/village.conf").read_text(encoding="utf-8")
+    parser.read_string("[top]\n" + text)
+    assert parser["http"]["bind-address"] == '"127.0.0.1:8086"'
+    assert parser["http"]["auth-enabled"] == "true"
+    assert parser["top"]["bind-address"] == '"127.0.0.1:8088"'
+    assert parser["top"]["reporting-disabled"] == "true"
