@@ -32,7 +32,9 @@ def test_the_unit_scores_at_most_2_in_systemds_own_audit(tmp_path: Path, serial:
     if serial:
         changed = settings(SERIAL.read_text(encoding="utf-8"))
         kept = [line for line in text.splitlines() if line.partition("=")[0] not in changed]
-        extra = [line for line in SERIAL.read_text(encoding="utf-8").splitlines() if "=" in line and line[0] != "#"]
+        extra = [
+            line for line in SERIAL.read_text(encoding="utf-8").splitlines() if "=" in line and line[0] != "#"
+        ]
         at = kept.index("[Install]")
         text = "\n".join([*kept[:at], *extra, *kept[at:]])
     unit = tmp_path / "village-gateway.service"
