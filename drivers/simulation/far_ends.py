@@ -1,0 +1,201 @@
+"""The far ends of a whole site: every device of it, played over real sockets.
+
+::
+
+    World ─► Actor ─► frame ─► envelope ─► paho, QoS 1 ─► embedded broker ─► (the gateway's MQTT driver)
+          └► Probe ─► registers ─────────► Modbus TCP server ◄────────────── (the gateway's Modbus driver)
+
+It is given the devices of a site, so whatever stands in a site file can be played as long as its model is known here
+(every Modbus and JSON model of the catalogue; LoRaWAN models with an encoder in ``frames.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from drivers.simulation.actors import Actor
+from drivers.simulation.broker import HOST, EmbeddedBroker
+from drivers.simulation.envelopes import Message
+from drivers.simulation.probes import Probe, ProbeServer, registers_of
+from drivers.simulation.story import Play
+from drivers.simulation.world import World
+from gateway.clock import Clock
+from gateway.contracts import Device
+from gateway.quantities import Quantities
+
+MORNING = datetime(2026, 7, 17, 22, 0, tzinfo=UTC)  # six in the morning of a July day in the village
+FIRST_ROUND_S = 2.0  # every device is heard once within this time
+
+
+@dataclass
+class Tally:
+    """What the far ends have done, to be compared with what the gateway has heard.
+
+    Attributes:
+        sent: MQTT messages handed to the broker, per device.
+        acknowledged: Of all those, how many the broker has taken.
+        repeats: Of those sent, exact repetitions (to be counted once by the gateway).
+        tests: Of those sent, simulated uplinks (never to become readings).
+        last_sent: Per device, when it last sent a measurement.
+    """
+
+    sent: dict[str, int] = field(default_factory=dict)
+    acknowledged: int = 0
+    repeats: int = 0
+    tests: int = 0
+    last_sent: dict[str, datetime] = field(default_factory=dict)
+
+
+class FarEnds:
+    """Broker, publishing devices and Modbus server; open from ``async with`` until it is left.
+
+    Args:
+        wireless: The devices that speak MQTT.
+        wired: The devices that are polled over Modbus.
+        play: How they are played.
+        quantities: For the one unit of each.
+        clock: Reports are paced and stamped by it.
+        speed: Seconds of village life per second.
+        utc_offset: Of the village.
+        mqtt_port: Of the broker; 0 takes any free one.
+        modbus_port: Of the Modbus server; 0 takes any free one.
+    """
+
+    def __init__(
+        self,
+        wireless: Sequence[Device],
+        wired: Sequence[Device],
+        play: Play,
+        quantities: Quantities,
+        clock: Clock,
+        *,
+        speed: float = 60.0,
+        utc_offset: timedelta = timedelta(hours=8),
+        mqtt_port: int = 0,
+        modbus_port: int = 0,
+    ) -> None:
+        self._clock = clock
+        self._speed = speed
+        self._quantities = quantities
+        self._began = clock.monotonic()
+        starts = {slug: part.starts for slug, part in play.devices.items()}
+        self.world = World(play.seed, MORNING, utc_offset, starts)
+        self._random = random.Random(play.seed)  # noqa: S311  # pacing of a demo, not a secret
+        self.actors = [Actor(device, play, self.world, quantities, utc_offset) for device in wireless]
+        self._wired = [Actor(device, play, self.world, quantities, utc_offset) for device in wired]
+        self.broker = EmbeddedBroker(mqtt_port)
+        self.probes = ProbeServer(self._units(), modbus_port)
+        self.tally = Tally()
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id="far-ends", protocol=mqtt.MQTTv311, clean_session=True
+        )
+        self._client.on_publish = self._published
+        self._playing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.broker.__aenter__()
+        try:
+            await self.probes.__aenter__()
+            await asyncio.to_thread(self._client.connect, HOST, self.broker.port)
+        except OSError:
+            await self.broker.__aexit__(None, None, None)
+            raise
+        self._client.loop_start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.rest()
+        self._client.disconnect()
+        await asyncio.to_thread(self._client.loop_stop)
+        await self.probes.__aexit__(None, None, None)
+        await self.broker.__aexit__(None, None, None)
+
+    def village_time(self) -> datetime:
+        """What time it is in the story."""
+        return MORNING + timedelta(seconds=(self._clock.monotonic() - self._began) * self._speed)
+
+    def wake(self) -> None:
+        """The devices begin to report."""
+        self._playing = asyncio.create_task(self._report_for_ever(), name="simulated devices")
+
+    async def rest(self) -> None:
+        """The devices stop reporting; what was sent is on its way or already there."""
+        if self._playing is not None:
+            self._playing.cancel()
+            await asyncio.wait([self._playing])
+            self._playing = None
+
+    @property
+    def sent(self) -> int:
+        """MQTT messages so far."""
+        return sum(self.tally.sent.values())
+
+    @property
+    def polls(self) -> int:
+        """Modbus requests answered so far."""
+        return sum(probe.polls for probe in self.probes.units.values())
+
+    async def _report_for_ever(self) -> None:
+        for actor in self.actors:
+            for message in actor.hello():
+                self._publish(message)
+        now = self._clock.monotonic()
+        waiting = [(now + FIRST_ROUND_S * self._random.random(), index) for index in range(len(self.actors))]
+        heapq.heapify(waiting)
+        while waiting:
+            due, index = heapq.heappop(waiting)
+            await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
+            actor = self.actors[index]
+            self.report(actor)
+            heapq.heappush(waiting, (due + actor.device.period.total_seconds(), index))
+
+    def report(self, actor: Actor) -> None:
+        """One device reports now."""
+        at = self._clock.now()
+        slug = actor.device.slug
+        for sent in actor.report(self.village_time(), at):
+            self._publish(sent.message)
+            self.tally.sent[slug] = self.tally.sent.get(slug, 0) + 1
+            self.tally.repeats += sent.repeat
+            self.tally.tests += sent.test
+            self.tally.last_sent[slug] = at
+
+    def _publish(self, message: Message) -> None:
+        self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
+
+    def _published(self, *_facts: object) -> None:
+        self.tally.acknowledged += 1
+
+    def _units(self) -> dict[int, Probe]:
+        units: dict[int, Probe] = {}
+        for actor in self._wired:
+            assert actor.device.model is not None
+            own = actor.device.model.serial.unit if actor.device.model.serial else 1
+            unit = int(actor.device.settings.address or own)
+            offsets = {
+                (register.unit if register.unit is not None else own) - own
+                for register in actor.device.model.registers.values()
+            }
+            for offset in offsets:
+                units[unit + offset] = Probe(partial(self._registers, actor, offset))
+        return units
+
+    def _registers(self, actor: Actor, offset: int) -> Mapping[tuple[int, int], int] | None:
+        at = self.village_time()
+        assert actor.device.model is not None
+        if actor.silent(at):
+            return None
+        return registers_of(actor.device.model, actor.values(at), self._quantities, unit_offset=offset)
