@@ -24,6 +24,8 @@ class SiteSettings(Strict):
         name: What people read.
         language: Of texts for people.
         timezone: IANA name; days and holidays are local, everything inside is UTC.
+        clock: ``auto`` believes the wall clock once NTP or a battery clock vouches for it; ``trusted`` always (the host
+            of a container sets it, or a GPS receiver).
         lat: Degrees north, WGS 84.
         lon: Degrees east, WGS 84.
     """
@@ -32,6 +34,7 @@ class SiteSettings(Strict):
     name: str = ""
     language: Literal["zh", "en"] = "zh"
     timezone: str = "Asia/Shanghai"
+    clock: Literal["auto", "trusted"] = "auto"
     lat: float | None = Field(default=None, ge=-90, le=90)
     lon: float | None = Field(default=None, ge=-180, le=180)
 
