@@ -62,7 +62,7 @@ class SystemClock:
         self._looked = float("-inf")
 
     def trusted(self) -> bool:
-        """True once the kernel says the clock is disciplined, systemd-timesyncd has left its mark, or a battery clock agrees.
+        """True once the kernel, systemd-timesyncd or a battery clock vouches for the wall clock.
 
         Asked for every delivery, so the answer is kept: for a second while it is no, for a minute once it is yes.
         """
