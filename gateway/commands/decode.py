@@ -1,0 +1,195 @@
+"""``village decode``: what one payload says, without a gateway running."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from drivers.decode import lorawan
+from drivers.decode.sample import Sample, readings_of
+from gateway import files, site
+from gateway.catalogue import Catalogue, DeviceModel
+from gateway.clock import SystemClock
+from gateway.errors import BadReply, Fault, SettingsError
+from gateway.model import Reading, split_series
+from gateway.quantities import Quantities
+
+HELP = "Decode one payload of a device model and print its readings as one JSON line."
+EXAMPLE = "village decode em310-udl --port 85 --hex 01755c03824408040001"
+
+EX_DATAERR = 65  # <sysexits.h>
+
+Options = Mapping[str, str | int | float | bool]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What stands behind the command's name."""
+    parser.add_argument(
+        "model", metavar="MODEL", help="name of a catalogue file, or another name of the model"
+    )
+    parser.add_argument("--hex", metavar="HEX", help="payload; spaces and colons are ignored")
+    parser.add_argument(
+        "--port", type=int, metavar="N", help="LoRaWAN fPort (default: the usual one of the model)"
+    )
+    parser.add_argument(
+        "--site", type=Path, metavar="DIR", help="use the catalogue folder of this site as well"
+    )
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the device's decoder",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Decode and print."""
+    quantities = site.load_quantities()
+    folders = catalogue_folders(args.site)
+    model = find_model(args.model, site.load_catalogue(quantities, folders))
+    payload = bytes_of(args.hex)
+    port = args.port if args.port is not None else usual_port(model)
+    received = SystemClock().now()
+    try:
+        samples = lorawan.decode(
+            model, payload, port, options_of(args.option), catalogue_dirs=folders, received=received
+        )
+    except BadReply as error:
+        print(f"{model.model}: {error}", file=sys.stderr)
+        return EX_DATAERR
+    print(json.dumps(report(model, samples, quantities, received), ensure_ascii=False))
+    return 0
+
+
+def report(
+    model: DeviceModel, samples: Sequence[Sample], quantities: Quantities, received: datetime
+) -> dict[str, Any]:
+    """What a person is shown of one message, whatever wire it came over.
+
+    Args:
+        model: Of the device.
+        samples: What the decoder made of the message.
+        quantities: For the units.
+        received: When the message came.
+
+    Returns:
+        ``model``; ``readings`` of the first sample (quantity -> value, unit, flag); ``diagnostics`` of all samples,
+        with the reason of every value that is missing or doubtful; ``samples``, each with its own time, when there
+        are several or the only one is back-dated.
+    """
+    shown = [_one(model, sample, quantities, received) for sample in samples]
+    diagnostics = [word for each in shown for word in each.pop("diagnostics")]
+    told: dict[str, Any] = {
+        "model": model.model,
+        "readings": shown[0]["readings"] if shown else {},
+        "diagnostics": list(dict.fromkeys(diagnostics)),
+    }
+    if len(shown) > 1 or any(sample.at for sample in samples):
+        told["samples"] = shown
+    return told
+
+
+def find_model(name: str, catalogue: Catalogue) -> DeviceModel:
+    """A model by any of its names.
+
+    Raises:
+        SettingsError: There is none, with the nearest names.
+    """
+    if name in catalogue:
+        return catalogue[name]
+    near = catalogue.nearest(name)
+    remedy = f"did you mean {' or '.join(near)}?" if near else files.nearest(name, list(catalogue))
+    raise SettingsError(Fault("", 0, "MODEL", f"no device model {name!r}", remedy))
+
+
+def catalogue_folders(folder: Path | None) -> tuple[Path, ...]:
+    """The shipped catalogue, and the one beside a site file."""
+    shipped = files.config_root() / "catalogue"
+    if folder is None:
+        return (shipped,)
+    if not folder.exists():
+        raise SettingsError(
+            Fault(str(folder), 0, "--site", "does not exist", "name a folder with a village.yaml")
+        )
+    return (shipped, (folder if folder.is_dir() else folder.parent) / "catalogue")
+
+
+def bytes_of(text: str | None) -> bytes:
+    """Hexadecimal digits as bytes; spaces, colons, dashes and a leading 0x do no harm.
+
+    Raises:
+        SettingsError: It is no hexadecimal number of whole bytes; says where.
+    """
+    if text is None:
+        raise SettingsError(Fault("", 0, "--hex", "is missing", "write the payload, e.g. --hex 01755c"))
+    plain = text.strip().removeprefix("0x")
+    for filler in " :-\t\n":
+        plain = plain.replace(filler, "")
+    for place, sign in enumerate(plain):
+        if sign not in "0123456789abcdefABCDEF":
+            problem = f"{sign!r} (number {place + 1}) is no hexadecimal digit"
+            raise SettingsError(Fault("", 0, "--hex", problem, "only 0-9 and a-f, two for each byte"))
+    if len(plain) % 2:
+        problem = f"{len(plain)} digits are no whole number of bytes"
+        raise SettingsError(Fault("", 0, "--hex", problem, "write two digits for each byte"))
+    return bytes.fromhex(plain)
+
+
+def usual_port(model: DeviceModel) -> int | None:
+    """The fPort of the model's first example, for people who only have the bytes."""
+    return next((example.port for example in model.examples if example.port), None)
+
+
+def options_of(words: Sequence[str]) -> dict[str, str | int | float | bool]:
+    """``name=value`` words as options; what looks like a number is one.
+
+    Raises:
+        SettingsError: A word has no ``=``.
+    """
+    found: dict[str, str | int | float | bool] = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name:
+            raise SettingsError(Fault("", 0, "--option", f"{word!r} has no value", "write name=value"))
+        found[name] = _plain(value)
+    return found
+
+
+def _plain(value: str) -> str | int | float | bool:
+    if value in {"true", "false"}:
+        return value == "true"
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
+
+
+def _one(model: DeviceModel, sample: Sample, quantities: Quantities, received: datetime) -> dict[str, Any]:
+    readings = readings_of("x", model, sample, received, quantities)
+    words = [f"{_quantity(each)}: {each.flagged_by}" for each in readings if each.flagged_by]
+    shown: dict[str, Any] = {
+        "readings": {
+            _quantity(each): {
+                "value": each.value,
+                "unit": quantities[_quantity(each)].unit,
+                "flag": each.flag.name,
+            }
+            for each in readings
+        },
+        "diagnostics": [*sample.diagnostics, *words],
+    }
+    if sample.at is not None:
+        shown["at"] = sample.at.astimezone(UTC).isoformat()
+    return shown
+
+
+def _quantity(reading: Reading) -> str:
+    return split_series(reading.series)[1]
