@@ -20,6 +20,7 @@ from gateway.errors import Fault, SettingsError
 from gateway.quantities import Quantities, Quantity
 from gateway.settings import DeviceSettings, PluginSettings, Village, own_keys
 from gateway.units import check_convertible
+from gateway.words import Language, Phrase, Words
 
 T = TypeVar("T")
 SITE_FILE = "village.yaml"
@@ -97,6 +98,17 @@ def load_quantities() -> Quantities:
     """The shipped list of quantities."""
     document = files.read_yaml(files.config_root() / "quantities.yaml")
     return Quantities({name: files.validated(Quantity, document, (name,)) for name in document.data})
+
+
+def load_words(language: Language = "zh") -> Words:
+    """The shipped texts for people."""
+    document = files.read_yaml(files.config_root() / "words.yaml")
+    phrases = {
+        f"{group}.{name}": files.validated(Phrase, document, (group, name))
+        for group, texts in document.data.items()
+        for name in texts
+    }
+    return Words(phrases, language)
 
 
 def load_catalogue(quantities: Quantities, dirs: tuple[Path, ...] | None = None) -> Catalogue:

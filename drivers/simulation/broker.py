@@ -8,13 +8,67 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from amqtt.broker import Broker
+from amqtt.contexts import BaseContext
 from amqtt.errors import BrokerError
+from amqtt.mqtt.packet import PUBACK, PUBLISH
+from amqtt.plugins.base import BasePlugin
+from amqtt.session import Session
 
 HOST = "127.0.0.1"
+
+
+@dataclass
+class Receipts:
+    """What the broker handed on with QoS 1, and when the receiver said it had it.
+
+    The gateway says so after its commit, so the wait is what a message takes from the broker to the disk and back.
+
+    Attributes:
+        delivered: Messages handed on, repetitions included.
+        acknowledged: Of those, how many have been acknowledged.
+        waits_s: The last thousand waits.
+    """
+
+    delivered: int = 0
+    acknowledged: int = 0
+    waits_s: list[float] = field(default_factory=list)
+    _since: dict[tuple[str, int], float] = field(default_factory=dict)
+
+    def handed_on(self, client: str, packet_id: int, now: float) -> None:
+        """The broker has sent it."""
+        self.delivered += 1
+        self._since[client, packet_id] = now
+
+    def settled(self, client: str, packet_id: int, now: float) -> None:
+        """The receiver has acknowledged it."""
+        since = self._since.pop((client, packet_id), None)
+        if since is not None:
+            self.acknowledged += 1
+            self.waits_s = [*self.waits_s[-999:], now - since]
+
+
+class Watch(BasePlugin[BaseContext]):  # type: ignore[misc]  # amqtt ships no types
+    """amqtt's way to let somebody see packets pass."""
+
+    def __init__(self, context: BaseContext) -> None:
+        super().__init__(context)
+        self.receipts = Receipts()
+
+    async def on_mqtt_packet_sent(self, *, packet: Any, session: Session | None = None) -> None:
+        """A packet has left the broker."""
+        if session is not None and packet.fixed_header.packet_type == PUBLISH and packet.packet_id:
+            self.receipts.handed_on(str(session.client_id), packet.packet_id, time.monotonic())
+
+    async def on_mqtt_packet_received(self, *, packet: Any, session: Session | None = None) -> None:
+        """A packet has reached the broker."""
+        if session is not None and packet.fixed_header.packet_type == PUBACK:
+            self.receipts.settled(str(session.client_id), packet.packet_id, time.monotonic())
 
 
 class EmbeddedBroker:
@@ -23,12 +77,16 @@ class EmbeddedBroker:
     Args:
         port: On loopback; 0 takes any free one.
 
+    Attributes:
+        receipts: What subscribers were sent and have acknowledged.
+
     Raises:
         OSError: On entering, when the port is taken.
     """
 
     def __init__(self, port: int = 0) -> None:
         self.port = port or free_port()
+        self.receipts = Receipts()
         self._broker: Broker | None = None
 
     async def __aenter__(self) -> Self:
@@ -37,7 +95,10 @@ class EmbeddedBroker:
         broker = Broker(
             {
                 "listeners": {"default": {"type": "tcp", "bind": f"{HOST}:{self.port}"}},
-                "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+                "plugins": {
+                    "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True},
+                    f"{Watch.__module__}.{Watch.__name__}": {},
+                },
             }
         )
         try:
@@ -45,6 +106,7 @@ class EmbeddedBroker:
         except BrokerError as error:
             raise OSError(f"the embedded MQTT broker cannot open {HOST}:{self.port}: {error}") from error
         self._broker = broker
+        self.receipts = broker.plugins_manager.get_plugin(Watch.__name__).receipts
         return self
 
     async def __aexit__(

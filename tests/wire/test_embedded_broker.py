@@ -38,6 +38,8 @@ def _round_trip(port: int) -> tuple[bytes, int]:
 async def test_the_embedded_broker_serves_a_real_client_at_qos_1() -> None:
     async with EmbeddedBroker() as broker:
         assert await asyncio.to_thread(_round_trip, broker.port) == (b"42", 1)
+        assert (broker.receipts.delivered, broker.receipts.acknowledged) == (1, 1)
+        assert 0 < broker.receipts.waits_s[0] < 10
 
 
 async def test_the_embedded_broker_is_gone_when_it_is_left() -> None:
