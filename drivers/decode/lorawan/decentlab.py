@@ -5,12 +5,12 @@
     byte  0     1..2        3..4    5..                          last 2
           02    device id   flags   words of the probe (bit 0)   battery mV (bit 1)
 
-Everything is big-endian; a word is 16 bits. Words that can be negative carry 32768 for zero, so a raw 0 in such a word is
-not a measurement: it is what the logger sends for a probe it could not read (-327.68 degC). A frame without the probe's
-block (flags 0x0002) says the same of all of its values.
+Everything is big-endian; a word is 16 bits. Words that can be negative carry 32768 for zero, so a raw 0 in such a word
+is not a measurement: it is what the logger sends for a probe it could not read (-327.68 degC). A frame without the
+probe's block (flags 0x0002) says the same of all of its values.
 
-Sources: Decentlab decoders (github decentlab/decentlab-decoders, 2025-11-14), one file per model; the layouts are also in
-TheThingsNetwork/lorawan-devices ``vendor/decentlab``. DL-LID2: word 9 counts the valid samples, word 11 all of them.
+Sources: Decentlab decoders (github decentlab/decentlab-decoders, 2025-11-14), one file per model; the layouts are also
+in TheThingsNetwork/lorawan-devices ``vendor/decentlab``. DL-LID2: word 9 counts the valid samples, word 11 all of them.
 """
 
 from __future__ import annotations
@@ -180,7 +180,12 @@ MODELS: dict[str, tuple[int, tuple[Word, ...]]] = {
         2,
         (
             Word("pressure", 0, _pr26_bar, zero_is_missing=True),
-            Word("water_depth", 0, lambda raw, options: _pr26_bar(raw, options) / BAR_PER_M, zero_is_missing=True),
+            Word(
+                "water_depth",
+                0,
+                lambda raw, options: _pr26_bar(raw, options) / BAR_PER_M,
+                zero_is_missing=True,
+            ),
             Word("temperature", 1, lambda raw, _options: (raw - 384) * 0.003125 - 50, zero_is_missing=True),
         ),
     ),
@@ -213,7 +218,9 @@ def decode(payload: bytes, port: int | None, options: Options) -> list[Sample]:
         found.partial(f"the probe's block has {length} words, {len(rest) // 2} arrived")
         rest = b""
     else:
-        found.probe([int.from_bytes(rest[at : at + 2], "big") for at in range(0, length * 2, 2)], words, options)
+        found.probe(
+            [int.from_bytes(rest[at : at + 2], "big") for at in range(0, length * 2, 2)], words, options
+        )
         rest = rest[length * 2 :]
     if flags & BATTERY and len(rest) >= 2:
         found.fields["battery"] = int.from_bytes(rest[:2], "big") / 1000

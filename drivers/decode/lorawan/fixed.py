@@ -11,10 +11,11 @@ Layouts are written as in :mod:`drivers.decode.layout`, big-endian.
     teneo-fill       port 1   battery(2 V + 0.1 V each) distance(2) cm [status] [temperature(2) humidity(2)]
     terabee-lm-xl    port 1   distance(2) mm, level %, battery(2) mV, error bits
 
-Sources: example frames and codecs of TheThingsNetwork/lorawan-devices @14d51a2 (``vendor/<maker>``), read for their tables.
-Where we differ from a codec there: aquascope multiplies the high byte of the temperature by 255 (256 is meant);
-Dingtek's negative temperatures are documented nowhere, so 128 and above are no value; of Ellenex only the count is public,
-the metres for each count stand on the sensor's certificate (``options: {mm_per_count: ...}``), without it there is no depth.
+Sources: example frames and codecs of TheThingsNetwork/lorawan-devices @14d51a2 (``vendor/<maker>``), read for their
+tables. Where we differ from a codec there: aquascope multiplies the high byte of the temperature by 255 (256 is meant);
+Dingtek's negative temperatures are documented nowhere, so 128 and above are no value; of Ellenex only the count is
+public, the metres for each count stand on the sensor's certificate (``options: {mm_per_count: ...}``), without it there
+is no depth.
 """
 
 from __future__ import annotations
@@ -85,7 +86,10 @@ def _dingtek(found: Fields, _options: Options) -> list[str]:
         found.lack("temperature", "undocumented_code")
     for name in ("alarms", "state", "angle_sign"):
         del found.values[name]
-    for name in ("longitude", "latitude"):  # floats, low byte first, in a frame that is otherwise high byte first
+    for name in (
+        "longitude",
+        "latitude",
+    ):  # floats, low byte first, in a frame that is otherwise high byte first
         if name in found.values:
             degrees: float = struct.unpack("<f", int(_number(found, name)).to_bytes(4, "big"))[0]
             found.put(name, degrees) if math.isfinite(degrees) else found.lack(name, "not_a_number")
@@ -133,9 +137,7 @@ LAYOUTS: dict[str, tuple[Frame, ...]] = {
         Frame(3, f"{_DINGTEK_HEAD} {_DINGTEK_TAIL}", {0: 0x80, 4: 17, 16: 0x81}, after=_dingtek),
         Frame(3, f"{_DINGTEK_HEAD} {_PLACE} {_DINGTEK_TAIL}", {0: 0x80, 4: 25, 24: 0x81}, after=_dingtek),
     ),
-    "ellenex-pls2-l": (
-        Frame(15, "_:u24 level:i16 _:u16 battery:u8/10", after=_ellenex),
-    ),
+    "ellenex-pls2-l": (Frame(15, "_:u24 level:i16 _:u16 battery:u8/10", after=_ellenex),),
     "teneo-fill": (
         Frame(1, _TENEO, offsets=_TENEO_BATTERY),
         Frame(1, f"{_TENEO} status:u8", offsets=_TENEO_BATTERY, faults=_TENEO_FAULT),
@@ -194,7 +196,9 @@ def _sample(payload: bytes, frame: Frame, options: Options) -> Sample:
     if frame.after is not None:
         diagnostics += frame.after(found, options)
     if frame.says == "parameters":
-        facts = " ".join(f"{name}={value:g}" for name, value in found.values.items() if isinstance(value, float))
+        facts = " ".join(
+            f"{name}={value:g}" for name, value in found.values.items() if isinstance(value, float)
+        )
         return Sample({}, diagnostics=(f"config_reply: {facts}",))
     if frame.says:
         diagnostics.append(frame.says)

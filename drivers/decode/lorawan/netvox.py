@@ -6,12 +6,13 @@
     port 6: version  device type  report type  values; report type 0 = versions and date of the firmware
     port 7: command  device type  values 2..10                        answers to downlinks, no measurement
 
-Battery: bits 0-6 tenths of a volt, bit 7 = low. Numbers are big-endian, but the accelerations and velocities of the R718E are
-the upper half of a 32-bit float, low byte first ("6A3E" is 0x3E6A0000 = 0.2285 m/s2).
+Battery: bits 0-6 tenths of a volt, bit 7 = low. Numbers are big-endian, but the accelerations and velocities of the
+R718E are the upper half of a 32-bit float, low byte first ("6A3E" is 0x3E6A0000 = 0.2285 m/s2).
 
-Sources: Netvox LoRaWAN Application Command V1.8.6 and Application Devicetype V1.9; user manuals of R718E, R718EA, R718EB,
-R718X, R718PE, chapter "Example of ReportDataCmd"; example frames in TheThingsNetwork/lorawan-devices ``vendor/netvox``
-@14d51a2. The codec there reads positive temperatures of the R718EA from bytes 9-10; the manual and the negative example say 7-8.
+Sources: Netvox LoRaWAN Application Command V1.8.6 and Application Devicetype V1.9; user manuals of the R718 series,
+chapter "Example of ReportDataCmd"; example frames in TheThingsNetwork/lorawan-devices ``vendor/netvox`` @14d51a2. The
+codec there takes a negative temperature of the R718EA from bytes 7-8 and a positive one from the reserved bytes 9-10;
+here both are 7-8.
 
 Inferred, not documented: a distance of 0 or 0xFFFF is "no echo".
 """
@@ -95,7 +96,8 @@ REPLIES: dict[int, dict[int, tuple[str, str]]] = {
         0x88: ("get_restore_report", "restore_report:u8"),
     },
     0x32: _COMMON,
-    0x34: _RANGER | {0x82: ("read_config_report", f"{_PERIODS} distance_change:u16 temperature_change:u16/10")},
+    0x34: _RANGER
+    | {0x82: ("read_config_report", f"{_PERIODS} distance_change:u16 temperature_change:u16/10")},
     0x9A: _TILT | {0x82: ("read_config_report", f"{_PERIODS} angle_change:u8 temperature_change:u8/10")},
     0xB1: _RANGER | {0x82: ("read_config_report", f"{_PERIODS} distance_change:u16")},
     0xC8: _TILT | {0x82: ("read_config_report", f"{_PERIODS} angle_change:u16/10")},
@@ -175,7 +177,9 @@ def _answer(payload: bytes, kind: int) -> Sample:
     name, layout = command
     items, found = parse(layout), Fields()
     read(items, _body(payload, 2, width(items)), "big", found)
-    facts = " ".join(f"{field}={value:g}" for field, value in found.values.items() if isinstance(value, float))
+    facts = " ".join(
+        f"{field}={value:g}" for field, value in found.values.items() if isinstance(value, float)
+    )
     return Sample({}, diagnostics=(f"config_reply: {name} {facts}",))
 
 

@@ -13,14 +13,15 @@
         15      tilt, deg
         16      transmissions, wraps at 256
 
-Source: Sensoneo, "Single sensor 3.0, Payload description LORA and NBIoT", table "TX data structure"; checked on all 15 632
-recorded frames of five containers of one fleet, whose operator published the decoded columns beside the bytes.
+Source: Sensoneo, "Single sensor 3.0, Payload description LORA and NBIoT", table "TX data structure"; checked on all
+15 632 recorded frames of five containers of one fleet, whose operator published the decoded columns beside the bytes.
 
 What the document does not say and is inferred from the recorded data:
 
-- The temperature byte is signed. The document says ``uint8``, but 249..255 come in winter only, between readings near 0.
-- A distance of 254 cm (0x7f) or more is no echo: 11 of 70 000 readings say 254, and no other is above 190.
-- A tilt above 90 cannot be: it comes once (229) among 15 632 frames. The document calls tilt unused in this firmware.
+- The temperature byte is signed. The document says ``uint8``, but 249..255 come in winter only, among readings near 0.
+- A distance of 254 cm (0x7f) or more is no echo: 254 comes 11 times in that fleet's 90 000 readings, and nothing else
+  above 190.
+- A tilt above 90 cannot be; 229 comes once. The document calls the byte unused in this firmware, yet it moves.
 - All four distances were equal in every frame; if they are not, the diagnostics show them.
 """
 
