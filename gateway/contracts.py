@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -51,6 +51,7 @@ class SourceHealth:
         devices: Per device: monotonic time of its last good message.
         device_errors: Per device: its last error in words; gone after the next good message.
         notes: Facts a person should read, e.g. "periods stretched 1.8x".
+        memory: What the driver itself must still know when it is opened again; nobody else looks at it.
     """
 
     state: str = "opening"
@@ -67,6 +68,7 @@ class SourceHealth:
     devices: dict[str, float] = field(default_factory=dict)
     device_errors: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    memory: dict[str, object] = field(default_factory=dict, repr=False)
 
     def good(self, clock: Clock, device: str | None = None) -> None:
         """Something was heard and understood."""
@@ -107,6 +109,9 @@ class Context:
         state_dir: A folder of its own that survives restarts; may not exist yet.
         vitals: The gateway's own figures (backlog, drops, ...), for the health source.
         catalogue_dirs: Where catalogue files (and vendor codecs beside them) lie.
+        zone: The site's time zone, for devices that tell local time.
+        by_hand: A person looks for a moment (``village read``, ``discover``) while the daemon may be running: leave its
+            sessions alone and leave nothing behind.
     """
 
     name: str
@@ -119,6 +124,8 @@ class Context:
     state_dir: Path
     vitals: Callable[[], Mapping[str, float]] = dict
     catalogue_dirs: tuple[Path, ...] = ()
+    zone: tzinfo = UTC
+    by_hand: bool = False
 
 
 class Driver(Protocol):

@@ -56,9 +56,20 @@ def readings_of(
     Returns:
         One reading for each quantity whose field is in the sample, flag UNKNOWN, MISSING or SUSPECT.
     """
+    return readings_by(device, model.readings, sample, received, quantities)
+
+
+def readings_by(
+    device: str,
+    meanings: Mapping[str, Meaning],
+    sample: Sample,
+    received: datetime,
+    quantities: Quantities,
+) -> tuple[Reading, ...]:
+    """The same for a mapping that stands in no catalogue file (quantity -> what it means)."""
     at, doubt = _time_of(sample.at, received)
     found = []
-    for quantity, meaning in model.readings.items():
+    for quantity, meaning in meanings.items():
         name = meaning.field or quantity
         if name not in sample.fields:
             continue

@@ -1,0 +1,460 @@
+"""One connection to an MQTT broker: paho in a thread of its own, acknowledgement in our hands.
+
+Used by the driver (in) and by the sink (out). The thread connects once, reads, writes and keeps alive until the
+connection ends; it never reconnects by itself, because who owns the connection decides when (supervise.py, forward.py).
+A fresh connection with the same client id finds its session: the broker sends again what was not acknowledged.
+
+paho's own thread is not used: it dies for good when a callback raises, and then still says that it is connected
+(reference: reliability-and-security section 0, item 10). Here every way out of the thread ends in ``on_lost``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import socket
+import ssl
+import stat
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+from pydantic import BeforeValidator, Field, model_validator
+
+from gateway.errors import Lost
+from gateway.schema import Duration, Strict, duration
+
+LARGEST_PAYLOAD_BYTES = 64 * 1024  # reference: reliability-and-security, promise P7
+CONNECT_TIMEOUT_S = 5.0
+SESSION_EXPIRY_S = 14 * 86400  # as persistent_client_expiration of the shipped broker settings
+RECEIVE_MAXIMUM = 500  # as max_inflight_messages of the shipped broker settings
+READS_IN_A_ROW = 200  # then acknowledgements and other outgoing packets get their turn
+LARGEST_SECRET_BYTES = 4096
+FAILURE = 0x80  # MQTT 5 section 2.4: a reason code of 0x80 or greater is a failure (SUBACK of 3.1.1: 0x80)
+
+_log = logging.getLogger(__name__)
+
+
+class Tls(Strict):
+    """Encryption to the broker; TLS 1.2 or newer, the broker's name is always checked.
+
+    Attributes:
+        ca: PEM file of the authority that signed the broker's certificate; unset: the system's own list.
+        cert: PEM file with our certificate, if the broker wants one.
+        key: PEM file with its private key; readable by its owner only.
+    """
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+    @model_validator(mode="after")
+    def _pair(self) -> Tls:
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("cert and key belong together; write both or none")
+        return self
+
+
+class BrokerSettings(Strict):
+    """Which broker, and who we are there.
+
+    Attributes:
+        host: Name or address of the broker.
+        port: Default 1883, with ``tls`` 8883.
+        protocol: ``5`` or ``3.1.1``.
+        client_id: Stable, unique at the broker; default ``village-<site>-<source>``.
+        username: If the broker asks for one.
+        password_file: File that holds the password in its first line; its owner alone may read it. A name without a
+            folder is first looked for under ``$CREDENTIALS_DIRECTORY`` (systemd ``LoadCredential=``).
+        tls: Encryption; ``tls: {}`` trusts the system's authorities.
+        keepalive: A dead connection is noticed within twice this time.
+    """
+
+    host: str = Field(default="127.0.0.1", min_length=1, max_length=253)
+    port: int | None = Field(default=None, ge=1, le=65535)
+    protocol: Annotated[Literal["5", "3.1.1"], BeforeValidator(str)] = "5"
+    client_id: str | None = Field(default=None, min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")
+    username: str | None = Field(default=None, min_length=1, max_length=128)
+    password_file: str | None = None
+    tls: Tls | None = None
+    keepalive: Duration = Field(default=duration("30s"))
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> BrokerSettings:
+        if self.password_file is not None and self.username is None:
+            raise ValueError("password_file is of no use without username")
+        if not 5 <= self.keepalive.total_seconds() <= 3600:
+            raise ValueError("keepalive is between 5s and 1h")
+        return self
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return self.host, self.port or (8883 if self.tls else 1883)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One message as it came from the broker.
+
+    Attributes:
+        topic: Its topic; empty when it was not UTF-8.
+        payload: Its bytes.
+        qos: 0 or 1.
+        retained: Sent because we subscribed, not because something happened.
+        again: The broker has sent it before and has not got our acknowledgement.
+        mid: Its number at the broker, for the acknowledgement.
+    """
+
+    topic: str
+    payload: bytes
+    qos: int
+    retained: bool
+    again: bool
+    mid: int
+
+
+class Connection:
+    """One connection, from connect to lost. Every method may be called from any thread and none of them blocks.
+
+    Args:
+        settings: Which broker.
+        client_id: Who we are.
+        filters: What to subscribe to, at QoS 1, as soon as the connection stands.
+        session: The broker keeps our subscriptions and what is meant for us while we are away.
+        on_open: Called from the thread once the broker has taken the subscriptions, with those it refused.
+        on_message: Called from the thread for every message. An exception is logged and the message is acknowledged.
+        on_lost: Called from the thread exactly once, last, with the reason in words.
+        full: Asked before reading; while it says True nothing is read and the broker has to wait.
+    """
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        client_id: str,
+        *,
+        filters: Sequence[str] = (),
+        session: bool = True,
+        on_open: Callable[[Sequence[str]], None],
+        on_message: Callable[[Incoming], None],
+        on_lost: Callable[[str], None],
+        full: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._settings = settings
+        self._filters = list(filters)
+        self._session = session
+        self._on_open = on_open
+        self._on_message = on_message
+        self._on_lost = on_lost
+        self._full = full
+        self._acks: deque[int] = deque()
+        self._calls: deque[Callable[[], None]] = deque()
+        self._subscribing: dict[int, list[str]] = {}
+        self._waiting_for: dict[int, Callable[[bool], None]] = {}
+        self._arrived = 0
+        self._reason = ""
+        self._opened = False
+        self._stopping = False
+        self._ended = False
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._wake_out.setblocking(False)
+        self._client = self._new_client(client_id)
+        self._thread = threading.Thread(target=self._run, name=f"mqtt-{client_id}", daemon=True)
+
+    def start(self) -> None:
+        """Begin; exactly one of ``on_open`` (then later ``on_lost``) or ``on_lost`` will be called."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say goodbye to the broker and end; unacknowledged messages stay there."""
+        self._stopping = True
+        self._wake()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the thread (this one blocks); whether it has ended."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def ack(self, mid: int) -> None:
+        """The message is safe: tell the broker. Harmless when the connection is gone."""
+        self._acks.append(mid)
+        self._wake()
+
+    def subscribe(self, filters: Sequence[str]) -> None:
+        """Hear more topics."""
+        wanted = list(filters)
+        if wanted:
+            self._soon(lambda: self._subscribe(wanted))
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool, done: Callable[[bool], None]) -> None:
+        """Send at QoS 1; ``done(True)`` once the broker has acknowledged, ``done(False)`` when it never will."""
+
+        def send() -> None:
+            info = self._client.publish(topic, payload, qos=1, retain=retain)
+            if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                done(False)
+            else:
+                self._waiting_for[info.mid] = done
+
+        self._soon(send)
+
+    def resume(self) -> None:
+        """There is room again: read on."""
+        self._wake()
+
+    def _soon(self, call: Callable[[], None]) -> None:
+        self._calls.append(call)
+        self._wake()
+        if self._ended:
+            self._run_calls()  # nobody else will any more: the caller learns that it came too late
+
+    def _run_calls(self) -> None:
+        while self._calls:
+            with contextlib.suppress(IndexError):  # another thread was quicker
+                self._calls.popleft()()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # full: it will wake anyway; closed: there is nobody left to wake
+            self._wake_in.send(b"\0")
+
+    # Everything below runs in the thread.
+
+    def _run(self) -> None:
+        try:
+            self._connect()
+            self._loop()
+        except (OSError, ValueError, Lost) as error:
+            self._reason = self._reason or _in_words(error, self._settings)
+        except Exception as error:  # noqa: BLE001  # the thread's edge: paho may raise anything on a hostile packet
+            _log.exception("mqtt thread ended")
+            self._reason = self._reason or f"{type(error).__name__}: {error}"
+        finally:
+            self._close()
+            self._on_lost(self._reason or ("stopped" if self._stopping else "the connection ended"))
+
+    def _connect(self) -> None:
+        settings = self._settings
+        self._client.username_pw_set(settings.username, read_password(settings.password_file))
+        if settings.tls is not None:
+            self._client.tls_set_context(tls_context(settings.tls))
+        host, port = settings.address
+        keepalive = int(settings.keepalive.total_seconds())
+        if settings.protocol == "5":
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+            properties.ReceiveMaximum = RECEIVE_MAXIMUM
+            if self._session:
+                properties.SessionExpiryInterval = SESSION_EXPIRY_S
+            self._client.connect(host, port, keepalive, clean_start=not self._session, properties=properties)
+        else:
+            self._client.connect(host, port, keepalive)
+
+    def _loop(self) -> None:
+        poll = select.poll()
+        poll.register(self._wake_out, select.POLLIN)
+        sock = self._client.socket()
+        while sock is not None and not self._stopping:
+            reading = not self._full()
+            wanted = (select.POLLIN if reading else 0) | (select.POLLOUT if self._client.want_write() else 0)
+            poll.register(sock, wanted)
+            pending = reading and isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+            ready = dict(poll.poll(0 if pending else 1000))
+            if self._wake_out.fileno() in ready:
+                self._wake_out.recv(65536)
+            if pending or ready.get(sock.fileno(), 0) & ~select.POLLOUT:
+                self._read()
+            self._send_acks()
+            self._run_calls()
+            if self._client.want_write():
+                self._client.loop_write()
+            self._client.loop_misc()
+            sock = self._client.socket()
+
+    def _read(self) -> None:
+        for _ in range(READS_IN_A_ROW):
+            before = self._arrived
+            self._client.loop_read()
+            if self._arrived == before or self._full():
+                return  # nothing more at hand, or something other than a message: the poll decides
+
+    def _send_acks(self) -> None:
+        while self._acks and self._client.socket() is not None:
+            self._client.ack(self._acks.popleft(), 1)
+
+    def _close(self) -> None:
+        try:
+            if self._client.socket() is not None:
+                self._send_acks()
+                self._client.disconnect()
+                self._client.loop_write()
+        except (OSError, ValueError):
+            pass  # a goodbye that cannot be said
+        sock = self._client.socket()
+        if sock is not None:
+            sock.close()
+        self._wake_in.close()
+        self._wake_out.close()
+        self._ended = True
+        self._run_calls()
+        for done in self._waiting_for.values():
+            done(False)
+        self._waiting_for.clear()
+
+    def _new_client(self, client_id: str) -> paho.Client:
+        five = self._settings.protocol == "5"
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=None if five else not self._session,
+            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(RECEIVE_MAXIMUM)
+        client.max_queued_messages_set(0)
+        client.on_socket_open = self._socket_open
+        client.on_connect = self._connected
+        client.on_subscribe = self._subscribed
+        client.on_message = self._message
+        client.on_publish = self._published
+        client.on_disconnect = self._disconnected
+        return client
+
+    def _socket_open(self, *_: Any) -> None:
+        if self._stopping:
+            raise Lost("stopped")  # nobody waits any more: do not take the session from a later connection
+
+    def _connected(self, _client: Any, _user: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
+        if code.is_failure:
+            self._reason = f"the broker refused us: {code}{_hint(str(code), self._settings)}"
+            self._stopping = True
+        elif self._filters:
+            self._subscribe(self._filters)
+        else:
+            self._open([])
+
+    def _subscribe(self, filters: list[str]) -> None:
+        five = self._settings.protocol == "5"
+        topics: list[Any] = [(name, SubscribeOptions(qos=1) if five else 1) for name in filters]
+        _, mid = self._client.subscribe(topics)
+        if mid is not None:
+            self._subscribing[mid] = filters
+
+    def _subscribed(
+        self, _client: Any, _user: Any, mid: int, codes: Sequence[ReasonCode], _properties: Any
+    ) -> None:
+        filters = self._subscribing.pop(mid, [])
+        refused = [name for name, code in zip(filters, codes, strict=False) if code.value >= FAILURE]
+        if refused and len(refused) == len(filters) and not self._opened:
+            self._reason = f"the broker refused every subscription: {', '.join(refused)}"
+            self._stopping = True
+        else:
+            self._open(refused)
+
+    def _open(self, refused: Sequence[str]) -> None:
+        self._opened = True
+        self._on_open(refused)
+
+    def _message(self, _client: Any, _user: Any, message: paho.MQTTMessage) -> None:
+        self._arrived += 1
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""
+        payload = bytes(message.payload)
+        try:
+            self._on_message(Incoming(topic, payload, message.qos, message.retain, message.dup, message.mid))
+        except Exception:  # noqa: BLE001  # one message must not end the thread for all (reference item 10)
+            _log.exception("message could not be handed over topic=%.120r", topic)
+            self._client.ack(message.mid, message.qos)
+
+    def _published(self, _client: Any, _user: Any, mid: int, code: ReasonCode, _properties: Any) -> None:
+        done = self._waiting_for.pop(mid, None)
+        if done is not None:
+            done(code.value < FAILURE)
+
+    def _disconnected(self, _client: Any, _user: Any, flags: Any, code: ReasonCode, _properties: Any) -> None:
+        who = (
+            "the broker closed the connection"
+            if flags.is_disconnect_packet_from_server
+            else "connection lost"
+        )
+        self._reason = self._reason or ("stopped" if self._stopping else f"{who}: {code}")
+
+
+def tls_context(settings: Tls) -> ssl.SSLContext:
+    """What TLS settings mean.
+
+    Raises:
+        Lost: A file is missing, is no certificate, or others may read the private key; in words.
+    """
+    try:
+        context = ssl.create_default_context(cafile=settings.ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if settings.cert is not None and settings.key is not None:
+            _refuse_shared(Path(settings.key))
+            context.load_cert_chain(settings.cert, settings.key)
+    except (OSError, ssl.SSLError) as error:
+        files = ", ".join(name for name in (settings.ca, settings.cert, settings.key) if name)
+        raise Lost(f"TLS files cannot be used ({files}): {error}") from error
+    return context
+
+
+def read_password(name: str | None) -> str | None:
+    """The password in a credential file: its first line.
+
+    Raises:
+        Lost: It is missing, empty, too large, or somebody else than its owner may read it; in words.
+    """
+    if name is None:
+        return None
+    path = credential(name)
+    try:
+        if str(path) == name:  # systemd guards its own folder, and shows an access list as group-readable
+            _refuse_shared(path)
+        raw = path.read_bytes()
+    except OSError as error:
+        raise Lost(f"password_file {path} cannot be read ({error.strerror})") from error
+    lines = raw[: LARGEST_SECRET_BYTES + 1].decode("utf-8", "replace").splitlines()
+    if not lines or not lines[0] or len(raw) > LARGEST_SECRET_BYTES:
+        raise Lost(f"password_file {path} must hold the password in its first line")
+    return lines[0]
+
+
+def credential(name: str) -> Path:
+    """Where a credential lies: a bare name first under ``$CREDENTIALS_DIRECTORY``, anything else as it is written."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if folder and "/" not in name and (Path(folder) / name).exists():
+        return Path(folder) / name
+    return Path(name)
+
+
+def _refuse_shared(path: Path) -> None:
+    mode = path.stat().st_mode
+    if mode & (stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH):
+        raise Lost(f"{path} can be read by others (mode {stat.S_IMODE(mode):04o}); chmod 600 {path}")
+
+
+def _hint(code: str, settings: BrokerSettings) -> str:
+    if "protocol" in code.lower() and settings.protocol == "5":
+        return "; write protocol: 3.1.1"
+    return ""
+
+
+def _in_words(error: Exception, settings: BrokerSettings) -> str:
+    if isinstance(error, Lost):
+        return str(error)
+    host, port = settings.address
+    return f"{host}:{port}: {getattr(error, 'strerror', None) or error}"
