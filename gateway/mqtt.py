@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import select
 import socket
 import ssl
@@ -32,7 +31,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 from pydantic import BeforeValidator, Field, model_validator
 
-from gateway.errors import Lost
+from gateway.credentials import read_secret, secret_path
+from gateway.errors import Lost, SettingsError
 from gateway.schema import Duration, Strict, duration
 
 LARGEST_PAYLOAD_BYTES = 64 * 1024  # reference: reliability-and-security, promise P7
@@ -40,7 +40,6 @@ CONNECT_TIMEOUT_S = 5.0
 SESSION_EXPIRY_S = 14 * 86400  # as persistent_client_expiration of the shipped broker settings
 RECEIVE_MAXIMUM = 500  # as max_inflight_messages of the shipped broker settings
 READS_IN_A_ROW = 200  # then acknowledgements and other outgoing packets get their turn
-LARGEST_SECRET_BYTES = 4096
 FAILURE = 0x80  # MQTT 5 section 2.4: a reason code of 0x80 or greater is a failure (SUBACK of 3.1.1: 0x80)
 
 _log = logging.getLogger(__name__)
@@ -75,8 +74,8 @@ class BrokerSettings(Strict):
         protocol: ``5`` or ``3.1.1``.
         client_id: Stable, unique at the broker; default ``village-<site>-<source>``.
         username: If the broker asks for one.
-        password_file: File that holds the password in its first line; its owner alone may read it. A name without a
-            folder is first looked for under ``$CREDENTIALS_DIRECTORY`` (systemd ``LoadCredential=``).
+        password_file: File that holds the password; its owner alone may read it. A bare name is a systemd credential
+            (``LoadCredential=``).
         tls: Encryption; ``tls: {}`` trusts the system's authorities.
         keepalive: A dead connection is noticed within twice this time.
     """
@@ -235,7 +234,7 @@ class Connection:
         try:
             self._connect()
             self._loop()
-        except (OSError, ValueError, Lost) as error:
+        except (OSError, ValueError, Lost, SettingsError) as error:
             self._reason = self._reason or _in_words(error, self._settings)
         except Exception as error:  # noqa: BLE001  # the thread's edge: paho may raise anything on a hostile packet
             _log.exception("mqtt thread ended")
@@ -246,7 +245,8 @@ class Connection:
 
     def _connect(self) -> None:
         settings = self._settings
-        self._client.username_pw_set(settings.username, read_password(settings.password_file))
+        password = read_secret(settings.password_file, "password_file") if settings.password_file else None
+        self._client.username_pw_set(settings.username, password.reveal() if password else None)
         if settings.tls is not None:
             self._client.tls_set_context(tls_context(settings.tls))
         host, port = settings.address
@@ -404,41 +404,14 @@ def tls_context(settings: Tls) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=settings.ca)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if settings.cert is not None and settings.key is not None:
-            _refuse_shared(Path(settings.key))
-            context.load_cert_chain(settings.cert, settings.key)
+            key = secret_path(settings.key)
+            if str(key) == settings.key:  # systemd guards its own folder
+                _refuse_shared(key)
+            context.load_cert_chain(settings.cert, key)
     except (OSError, ssl.SSLError) as error:
         files = ", ".join(name for name in (settings.ca, settings.cert, settings.key) if name)
         raise Lost(f"TLS files cannot be used ({files}): {error}") from error
     return context
-
-
-def read_password(name: str | None) -> str | None:
-    """The password in a credential file: its first line.
-
-    Raises:
-        Lost: It is missing, empty, too large, or somebody else than its owner may read it; in words.
-    """
-    if name is None:
-        return None
-    path = credential(name)
-    try:
-        if str(path) == name:  # systemd guards its own folder, and shows an access list as group-readable
-            _refuse_shared(path)
-        raw = path.read_bytes()
-    except OSError as error:
-        raise Lost(f"password_file {path} cannot be read ({error.strerror})") from error
-    lines = raw[: LARGEST_SECRET_BYTES + 1].decode("utf-8", "replace").splitlines()
-    if not lines or not lines[0] or len(raw) > LARGEST_SECRET_BYTES:
-        raise Lost(f"password_file {path} must hold the password in its first line")
-    return lines[0]
-
-
-def credential(name: str) -> Path:
-    """Where a credential lies: a bare name first under ``$CREDENTIALS_DIRECTORY``, anything else as it is written."""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    if folder and "/" not in name and (Path(folder) / name).exists():
-        return Path(folder) / name
-    return Path(name)
 
 
 def _refuse_shared(path: Path) -> None:
@@ -454,7 +427,7 @@ def _hint(code: str, settings: BrokerSettings) -> str:
 
 
 def _in_words(error: Exception, settings: BrokerSettings) -> str:
-    if isinstance(error, Lost):
+    if isinstance(error, Lost | SettingsError):
         return str(error)
     host, port = settings.address
     return f"{host}:{port}: {getattr(error, 'strerror', None) or error}"

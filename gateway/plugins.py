@@ -9,7 +9,12 @@ from types import ModuleType
 from gateway.errors import Fault, SettingsError
 from gateway.files import nearest
 
-SHELVES = {"driver": "drivers", "sink": "gateway.store.sinks", "decoder": "drivers.decode.lorawan"}
+SHELVES = {
+    "driver": "drivers",
+    "sink": "gateway.store.sinks",
+    "decoder": "drivers.decode.lorawan",
+    "message": "drivers.decode.messages",
+}
 
 
 def names(kind: str) -> list[str]:

@@ -40,7 +40,7 @@ def whole(value: Any, what: str, highest: int) -> int:
 
 
 def best_link(receptions: Any) -> dict[str, float]:
-    """rssi and snr of the gateway that heard it best; a missing snr is 0 dB, a missing rssi says nothing."""
+    """Signal figures of the gateway that heard it best; a missing snr is 0 dB, a missing rssi says nothing."""
     best: dict[str, float] = {}
     for entry in strictjson.list_of(receptions, "the list of gateways"):
         reception = strictjson.mapping_of(entry, "a gateway")

@@ -1,7 +1,7 @@
 """JSON from a stranger: parsed only when it is harmless.
 
-Python's own parser takes NaN, 1e999, keys that stand twice (the last wins) and lone surrogates, and runs out of stack on
-deep nesting (reference: reliability-and-security section 0, item 12). None of that is a measurement.
+Python's own parser takes NaN, 1e999, keys that stand twice (the last wins) and lone surrogates, and runs out of stack
+on deep nesting (reference: reliability-and-security section 0, item 12). None of that is a measurement.
 """
 
 from __future__ import annotations

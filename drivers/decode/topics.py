@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 
 LONGEST_TOPIC = 250
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_SPACED_EUI = re.compile(r"([0-9a-f]{2}[-:]){7}[0-9a-f]{2}")
 KNOWN = ("device", "quantity")
 
 
@@ -76,8 +77,9 @@ def check_topic(text: str, *, wildcards: str = "") -> str:
 
 
 def same(address: str) -> str:
-    """How two spellings of an address are compared: EUIs come in both cases."""
-    return address.strip().casefold()
+    """How two spellings of an address are compared: EUIs come in both cases, some with ``-`` or ``:`` between bytes."""
+    plain = address.strip().casefold()
+    return re.sub("[-:]", "", plain) if _SPACED_EUI.fullmatch(plain) else plain
 
 
 def _plain(address: str) -> bool:

@@ -1,16 +1,17 @@
 """Who wraps a measurement in what: one file for each kind of MQTT message.
 
-Each module has ``Settings`` and a ``Listener`` (see :class:`Listening`). A listener turns a message into :class:`Heard`:
-who sent it, when, and what is inside. It is pure; it subscribes to nothing and counts nothing.
+Each module has ``Settings`` and a ``Listener`` (see :class:`Listening`). A listener turns a message into
+:class:`Heard`: who sent it, when, and what is inside. It is pure; it subscribes to nothing and counts nothing.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from drivers.decode.sample import Sample
 from drivers.decode.strictjson import LONGEST_TEXT
@@ -65,7 +66,7 @@ class Heard:
         uplink: LoRaWAN bytes, to be decoded by the device's model.
         samples: Fields by dotted path, to be read by the device's model or by ``vocabulary``.
         vocabulary: Quantity -> meaning, for a device that names no model.
-        facts: Quantity -> value in its one unit: link figures, battery, online. ``None`` = it says that it does not know.
+        facts: Quantity -> value in its one unit: link figures, battery, online. ``None`` = the sender does not know.
         events: (kind, details) of what happened.
         models: What the sender's side calls the model, best first.
         note: Why nothing comes of it although it is understood, e.g. ``log`` or ``simulated``.
@@ -85,12 +86,14 @@ class Heard:
     state: bool = False
 
 
-class Listening(Protocol):
-    """What a module's ``Listener(settings, addresses, zone)`` can do."""
+class Listening(ABC):
+    """What every module's ``Listener(settings, addresses, zone)`` can do; ``addresses`` are the configured ones."""
 
+    @abstractmethod
     def filters(self) -> list[str]:
-        """What to subscribe to now; may grow after a message was heard (discovery)."""
+        """What to subscribe to."""
 
+    @abstractmethod
     def hear(self, message: Message) -> Sequence[Heard] | None:
         """What a message says; ``None`` when it is not of this kind.
 
@@ -98,12 +101,20 @@ class Listening(Protocol):
             BadReply: It is of this kind but cannot be understood, in words.
         """
 
+    def more(self) -> list[str]:
+        """What to subscribe to since a message has told of it; each is named once."""
+        return []
+
+    def quantities(self) -> Iterable[str]:
+        """The quantities that its settings name."""
+        return ()
+
 
 _FRACTION = re.compile(r"(\.[0-9]{6})[0-9]+")
 
 
 def moment(text: object) -> datetime | None:
-    """An RFC 3339 time with its zone as aware UTC; ``None`` for anything else. Nine digits of a second are cut to six."""
+    """An RFC 3339 time with its zone as aware UTC, nine digits of a second cut to six; ``None`` for anything else."""
     if not isinstance(text, str) or len(text) > 40:
         return None
     try:

@@ -1,7 +1,7 @@
 """ChirpStack, version 4 and 3: ``application/<id>/device/<DevEUI>/event/<event>``.
 
-Protobuf JSON leaves out what is zero: no ``fCnt`` is frame 0, no ``fPort`` is a frame without payload, no ``snr`` beside
-an ``rssi`` is 0 dB, no ``batteryLevel`` in a status is 0 %. Version 3 writes the DevEUI in base64 (unless told
+Protobuf JSON leaves out what is zero: no ``fCnt`` is frame 0, no ``fPort`` is a frame without payload, no ``snr``
+beside an ``rssi`` is 0 dB, no ``batteryLevel`` in a status is 0 %. Version 3 writes the DevEUI in base64 (unless told
 otherwise) and the decoded object as a text.
 
 Source: reference devices-and-limits 2.1 and 2.7 (chirpstack-docs, integrations/events.md).
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from drivers.decode import strictjson
-from drivers.decode.messages import Heard, Message, Uplink, moment
+from drivers.decode.messages import Heard, Listening, Message, Uplink, moment
 from drivers.decode.networkserver import best_link, payload_bytes, whole
 from drivers.decode.topics import Pattern, TopicPattern, same
 from gateway.errors import BadReply
@@ -34,7 +34,7 @@ class Settings(Strict):
     topic: TopicPattern = "application/+/device/{device}/event/+"
 
 
-class Listener:
+class Listener(Listening):
     """Understands ChirpStack's events."""
 
     def __init__(self, settings: Settings, addresses: Sequence[str], zone: tzinfo) -> None:

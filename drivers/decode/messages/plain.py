@@ -3,7 +3,8 @@
 ::
 
     {plain: {topic: "village/{device}/data", time: ts, time_format: ms, values: {fill: fill, temp: air_temp}}}
-    {plain: {topic: "meteo/{device}/{quantity}", format: number, values: {t: air_temp, p: {quantity: air_pressure, unit: Pa}}}}
+    {plain: {topic: "meteo/{device}/{quantity}", format: number,
+             values: {t: air_temp, p: {quantity: air_pressure, unit: Pa}}}}
     {plain: {topic: "logger/{device}", format: csv, columns: [ts, level, volt], time: ts, time_format: s,
              values: {level: water_depth, volt: battery_v}}}
     {plain: {topic: "batch/{device}", time: "data[*].t", values: {"data[*].c": air_temp}}}
@@ -16,14 +17,14 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from drivers.decode import strictjson
-from drivers.decode.messages import Heard, Message, fields_of, leaf, moment
+from drivers.decode.messages import Heard, Listening, Message, fields_of, leaf, moment
 from drivers.decode.sample import Sample
 from drivers.decode.topics import Pattern, TopicPattern, same
 from gateway.catalogue import Meaning
@@ -104,7 +105,7 @@ class Settings(Strict):
         }
 
 
-class Listener:
+class Listener(Listening):
     """Understands what the mapping says."""
 
     def __init__(self, settings: Settings, addresses: Sequence[str], zone: tzinfo) -> None:
@@ -126,6 +127,10 @@ class Listener:
     def filters(self) -> list[str]:
         """The mapped topics."""
         return self._pattern.filters(self._addresses)
+
+    def quantities(self) -> Iterable[str]:
+        """Those of the mapping."""
+        return self._vocabulary
 
     def hear(self, message: Message) -> Sequence[Heard] | None:
         """One message; several samples when it carries an array or lines."""

@@ -1,0 +1,268 @@
+"""Everything that comes over MQTT: LoRaWAN network servers, Zigbee2MQTT, Tasmota, Home Assistant, plain senders.
+
+- reads: QoS 0 and 1; a QoS 1 message is acknowledged when the journal has committed it, never before
+- reconnects: never by itself; it raises Lost, is opened afresh by the supervisor with back-off and jitter, takes up its
+  old session (same client id) and gets again what it had not acknowledged; a repetition is acknowledged, not counted
+- times out: connect 5 s, subscriptions 15 s, a dead connection within twice ``keepalive``
+- tested on the wire: mosquitto 2.0 (MQTT 5 and 3.1.1, TLS with client certificate)
+- seen on real hardware: not yet
+
+Who sent a message is said by its topic, which the broker's access list guards (or by the DevEUI that a network server
+names); strangers are counted, never read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from pydantic import Field, field_validator
+
+from drivers.broker.mailbox import Mailbox
+from drivers.broker.memory import delivery_key, memory_in
+from drivers.broker.receipts import Receipts
+from drivers.decode.intake import SHELF, Intake, Word
+from drivers.decode.messages import Message
+from gateway import plugins
+from gateway.contracts import Context
+from gateway.errors import BadReply, Lost, SettingsError
+from gateway.model import Delivery
+from gateway.mqtt import LARGEST_PAYLOAD_BYTES, BrokerSettings, Connection, Incoming
+
+OPEN_TIMEOUT_S = 15.0
+CLOSE_TIMEOUT_S = 2.0
+IN_A_ROW = 64  # then other tasks get their turn
+
+_log = logging.getLogger(__name__)
+
+
+class Settings(BrokerSettings):
+    """One broker and what is heard there.
+
+    Example::
+
+        sources:
+          broker:
+            driver: mqtt
+            host: 127.0.0.1
+            username: gateway
+            password_file: mqtt_password
+            listen:
+              - chirpstack
+              - zigbee2mqtt
+              - plain: {topic: "village/{device}/data", time: ts, time_format: ms, values: {fill: fill, temp: air_temp}}
+
+    The other keys are those of :class:`gateway.mqtt.BrokerSettings`.
+
+    Attributes:
+        listen: Message types: a name, or a name with its settings. Each is a file in ``drivers/decode/messages/``; a
+            message goes to the first that knows it.
+        link: Which figures of the radio link become readings: rssi, snr, f_cnt, link_margin.
+        read_patience: How long ``village read`` waits for the device's next message.
+    """
+
+    listen: list[str | dict[str, Any]] = Field(min_length=1, max_length=32)
+    link: tuple[str, ...] = ("rssi", "snr")
+
+    @field_validator("listen")
+    @classmethod
+    def _known(cls, listen: list[str | dict[str, Any]]) -> list[str | dict[str, Any]]:
+        for name, options in listening(listen):
+            try:
+                module = plugins.load(SHELF, name)
+            except SettingsError as error:
+                raise ValueError(str(error)) from error
+            try:
+                module.Settings.model_validate(options)
+            except ValueError as error:
+                raise ValueError(f"{name}: {_first(error)}") from error
+        return listen
+
+
+def listening(listen: Sequence[str | Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    """``[chirpstack, {plain: {...}}]`` as names with their settings."""
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for entry in listen:
+        if isinstance(entry, str):
+            found.append((entry, {}))
+        elif len(entry) != 1:
+            raise ValueError("each entry of listen is one name, or one name with its settings")
+        else:
+            name, options = next(iter(entry.items()))
+            if options is not None and not isinstance(options, Mapping):
+                raise ValueError(f"the settings of {name} are keys with values")
+            found.append((name, options or {}))
+    return found
+
+
+def _first(error: ValueError) -> str:
+    """What is wrong first, in words, out of pydantic's list."""
+    details = getattr(error, "errors", None)
+    if details is None:
+        return str(error)
+    first = details()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    said = str(first["msg"]).removeprefix("Value error, ")
+    return f"{place}: {said}" if place else said
+
+
+class Driver:
+    """One broker."""
+
+    def __init__(self, settings: Settings, context: Context) -> None:
+        self._settings = settings
+        self._context = context
+        self._health = context.health
+        self._intake = Intake(
+            listening(settings.listen),
+            context.devices,
+            quantities=context.quantities,
+            zone=context.zone,
+            catalogue_dirs=context.catalogue_dirs,
+            link=settings.link,
+        )
+        self._memory = memory_in(context.health.memory)
+        self._connection: Connection | None = None
+        self._mailbox: Mailbox | None = None
+        self._receipts: Receipts | None = None
+        self._complaints: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        """Connect and subscribe; Lost when the broker is absent or says no."""
+        loop = asyncio.get_running_loop()
+        mailbox = self._mailbox = Mailbox(loop, self._context)
+        connection = self._connection = Connection(
+            self._settings,
+            self._client_id(),
+            filters=self._intake.filters(),
+            session=not self._context.by_hand,
+            on_open=mailbox.opened,
+            on_message=mailbox.put,
+            on_lost=mailbox.lost,
+            full=mailbox.full,
+        )
+        mailbox.connection = connection
+        self._receipts = Receipts(loop, connection)
+        connection.start()
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                refused = await mailbox.ready()
+        except TimeoutError as error:
+            await self._close()
+            raise Lost(f"the broker did not answer within {OPEN_TIMEOUT_S:g} s") from error
+        except BaseException:
+            await self._close()
+            raise
+        self._health.notes.pop("subscriptions", None)
+        if refused:
+            self._health.notes["subscriptions"] = f"refused by the broker: {', '.join(refused)[:200]}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait a moment for what is being written down, acknowledge it, say goodbye."""
+        if self._receipts is not None and self._mailbox is not None and not self._mailbox.is_lost:
+            await self._receipts.settled(CLOSE_TIMEOUT_S)
+        await self._close()
+
+    async def observations(self) -> AsyncIterator[Delivery]:
+        """Every message of a configured device, and every receipt."""
+        assert self._mailbox is not None, "opened with async with"
+        row = 0
+        while True:
+            incoming, received = await self._mailbox.get()
+            delivery = self._delivery(incoming, received)
+            if delivery is not None:
+                yield delivery
+            row += 1
+            if row % IN_A_ROW == 0:
+                await asyncio.sleep(0)
+
+    def _delivery(self, incoming: Incoming, received: datetime) -> Delivery | None:
+        assert self._receipts is not None
+        receipt = self._receipts.issue(incoming.mid) if incoming.qos else None
+        observations = self._words(incoming, received)
+        for topics in filter(None, [self._intake.more()]):
+            assert self._connection is not None
+            self._connection.subscribe(topics)
+        if not observations and receipt is None:
+            return None
+        return Delivery(observations, receipt, expendable=receipt is None)
+
+    def _words(self, incoming: Incoming, received: datetime) -> tuple[Any, ...]:
+        """The observations in one message; whatever happens is counted."""
+        if incoming.again and self._memory.delivered(delivery_key(incoming), self._now()):
+            self._health.duplicates += 1
+            return ()
+        if len(incoming.payload) > LARGEST_PAYLOAD_BYTES:
+            self._complain(
+                incoming, f"payload of {len(incoming.payload)} bytes is larger than {LARGEST_PAYLOAD_BYTES}"
+            )
+            return ()
+        try:
+            words = self._intake.sort(Message(incoming.topic, incoming.payload, incoming.retained), received)
+        except BadReply as error:
+            self._complain(incoming, str(error))
+            return ()
+        except Exception as error:  # noqa: BLE001  # a bug met by one message must not silence all the others
+            problem = f"{type(error).__name__}: {error}"
+            if problem not in self._complaints and len(self._complaints) < 100:
+                self._complaints.add(problem)
+                _log.exception(
+                    "message not understood source=%s topic=%.80r", self._context.name, incoming.topic
+                )
+            self._complain(incoming, problem)
+            return ()
+        if incoming.qos:
+            self._memory.note_delivery(delivery_key(incoming), self._now())
+        return tuple(item for word in words for item in self._count(word, incoming, received))
+
+    def _count(self, word: Word, incoming: Incoming, received: datetime) -> tuple[Any, ...]:
+        health = self._health
+        if word.device is None:
+            health.stranger(_shown(word.heard.address), received)
+            return ()
+        if word.problem:
+            health.bad(f"{word.device}: {word.problem}", word.device)
+            return ()
+        if word.fingerprint is not None and self._memory.frame(word.fingerprint, self._now()):
+            health.duplicates += 1
+            return ()
+        if incoming.retained:
+            health.received += 1  # known, but nothing that has just been heard from the device
+        else:
+            health.good(self._context.clock, word.device)
+        note = f"{word.device} diagnostics"
+        health.notes.pop(note, None)
+        diagnostics = [text for sample in word.samples for text in sample.diagnostics]
+        if diagnostics:
+            health.notes[note] = "; ".join(diagnostics)[:200]
+        return word.observations
+
+    def _complain(self, incoming: Incoming, problem: str) -> None:
+        self._health.bad(f"{_shown(incoming.topic)}: {problem}")
+
+    def _client_id(self) -> str:
+        context = self._context
+        name = self._settings.client_id or f"village-{context.site}-{context.name}"
+        return f"{name}-{os.getpid()}" if context.by_hand else name
+
+    def _now(self) -> float:
+        return self._context.clock.monotonic()
+
+    async def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.stop()
+            await asyncio.to_thread(connection.join, CLOSE_TIMEOUT_S)
+
+
+def _shown(text: str) -> str:
+    """A stranger's text as it may stand in a log or status."""
+    return text[:80] if text.isprintable() else ascii(text[:80])
