@@ -8,9 +8,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from gateway.quantities import Checks
 from gateway.schema import Duration, LengthMm, Slug, Strict
@@ -65,13 +65,14 @@ class Register(Strict):
         function: 1 coils, 2 discrete inputs, 3 holding registers, 4 input registers.
         address: 0-based wire address, never "40001".
         type: How the registers are read; ``bit`` with ``bit`` picks one bit of a register (or a coil).
-        order: Byte and word order of what is longer than a register; default the model's.
+        order: Byte and word order of what is longer than a register; default the model's. A single register and a
+            string are only swapped (BADC, DCBA) where the register itself says so.
         bit: 0 = least significant.
         count: Registers of a string.
         scale: Value = raw * scale + offset, in the unit of the reading.
         offset: See scale.
         decimals_from: Field whose low byte is the number of decimals (Kuntze): value = raw / 10**that.
-        missing: Raw values that mean "no value", with the word for why.
+        missing: Raw values (as the type reads them, or their bit pattern) that mean "no value", with the word for why.
         unit: Another unit id than the device's (two registers under two ids in one housing).
         period: Another poll period than the device's.
     """
@@ -88,6 +89,23 @@ class Register(Strict):
     missing: dict[int, str] = Field(default_factory=dict)
     unit: int | None = Field(default=None, ge=0, le=255)
     period: Duration | None = None
+
+    @field_validator("missing", mode="before")
+    @classmethod
+    def _hex_too(cls, missing: Any) -> Any:
+        if not isinstance(missing, dict):
+            return missing
+        return {int(key, 16) if str(key).startswith("0x") else key: word for key, word in missing.items()}
+
+    @model_validator(mode="after")
+    def _readable(self) -> Register:
+        if self.function in {1, 2} and (self.type != "bit" or self.bit is not None):
+            raise ValueError("a coil or discrete input is of type: bit, without bit:")
+        if self.function in {3, 4} and (self.type == "bit") != (self.bit is not None):
+            raise ValueError("type: bit and bit: 0..15 belong together")
+        if self.address + self.width > 65536:
+            raise ValueError("reaches beyond register 65535")
+        return self
 
     @property
     def width(self) -> int:
@@ -119,6 +137,30 @@ class Limits(Strict):
     bits: int = Field(default=256, ge=1, le=2000)
     hole: int = Field(default=0, ge=0, le=64)
     gap: Duration = timedelta(0)
+
+
+class Preparation(Strict):
+    """One request that makes a device measure, sent before its registers are read; nothing else is ever sent by itself.
+
+    Attributes:
+        function: 3 reads one register (some makers start a measurement that way), 6 writes one, 16 writes several.
+        address: 0-based wire address.
+        values: What is written; empty for a read (and for a maker's command that writes no register).
+        wait: How long the device then needs until its registers hold the new value; the line serves others meanwhile.
+    """
+
+    function: Literal[3, 6, 16] = 6
+    address: int = Field(ge=0, le=65535)
+    values: list[Annotated[int, Field(ge=0, le=65535)]] = Field(default_factory=list, max_length=8)
+    wait: Duration = timedelta(0)
+
+    @model_validator(mode="after")
+    def _as_many_as_the_function_takes(self) -> Preparation:
+        if self.function == 6 and len(self.values) != 1:
+            raise ValueError("function 6 writes exactly one value")
+        if self.function == 3 and self.values:
+            raise ValueError("function 3 reads: it takes no values")
+        return self
 
 
 class Meaning(Strict):
@@ -180,16 +222,18 @@ class DeviceModel(Strict):
         title: What people read.
         also: Other names it answers to (the maker's own, a network server's model id).
         domain: Which function of the village it serves.
-        wire: ``lorawan`` bytes, ``modbus`` registers, ``json`` objects.
+        wire: ``lorawan`` bytes, ``modbus`` registers, ``json`` objects, ``serial`` a maker's own frames.
         documents: Where the numbers come from.
         interval: How often it reports by itself, or should be polled.
         blind: Blind zone of a distance sensor.
-        decoder: LoRaWAN: module under ``drivers/decode/lorawan/``; ``json`` fields are dotted paths.
+        decoder: LoRaWAN: module under ``drivers/decode/lorawan/``; serial: module under ``drivers/decode/serial/``;
+            ``json`` fields are dotted paths.
         codec: LoRaWAN: a vendor's JavaScript file (``decodeUplink``) beside this one, instead of ``decoder``.
         options: For the decoder.
         serial: Modbus: factory settings.
         order: Modbus: default byte and word order.
         limits: Modbus: what one request may ask.
+        prepare: Modbus: what starts a measurement before each poll.
         registers: Modbus: field -> where it lies.
         readings: Quantity -> which field it is and in what unit.
         examples: Its test.
@@ -201,7 +245,7 @@ class DeviceModel(Strict):
     title: Text
     also: list[str] = Field(default_factory=list)
     domain: Literal["bin", "water", "level", "structure", "soil", "weather", "air", "other"]
-    wire: Literal["lorawan", "modbus", "json"]
+    wire: Literal["lorawan", "modbus", "json", "serial"]
     documents: list[Source] = Field(min_length=1)
     interval: Duration = timedelta(minutes=10)
     blind: LengthMm | None = None
@@ -211,6 +255,7 @@ class DeviceModel(Strict):
     serial: Serial | None = None
     order: Order = "ABCD"
     limits: Limits = Limits()
+    prepare: list[Preparation] = Field(default_factory=list, max_length=8)
     registers: dict[str, Register] = Field(default_factory=dict)
     readings: dict[str, Meaning] = Field(min_length=1)
     examples: list[Example] = Field(default_factory=list)
@@ -220,6 +265,8 @@ class DeviceModel(Strict):
     def _whole(self) -> DeviceModel:
         if self.wire == "lorawan" and (self.decoder is None) == (self.codec is None):
             raise ValueError("a lorawan model names either decoder: or codec:")
+        if self.wire == "serial" and self.decoder is None:
+            raise ValueError("a serial model names its decoder:")
         if self.wire == "modbus":
             if not self.registers:
                 raise ValueError("a modbus model lists its registers:")
@@ -229,6 +276,11 @@ class DeviceModel(Strict):
                     raise ValueError(
                         f"readings.{quantity} comes from {field!r}, which is not among registers:"
                     )
+            for name, register in self.registers.items():
+                if register.width > self.limits.registers:
+                    raise ValueError(f"registers.{name} is wider than limits.registers allows in one request")
+                if register.decimals_from is not None and register.decimals_from not in self.registers:
+                    raise ValueError(f"registers.{name}.decimals_from names no register of this file")
         return self
 
 

@@ -1,0 +1,1 @@
+"""Machinery of polled lines: the wire, whose turn it is, what one device wants, and who else is there."""
