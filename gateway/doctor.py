@@ -17,7 +17,7 @@ SINK_QUIET_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong: ``doctor.<kind>`` says it, ``doctor.<kind>.cure`` what helps.
+    """One thing wrong: ``doctor.<kind>`` says it, ``cure.<kind>`` what helps.
 
     Attributes:
         kind: Key of the message.
