@@ -209,3 +209,8 @@ def median(values: Iterable[float]) -> float:
     ordered = sorted(values)
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def joined(*reasons: str) -> str:
+    """Reasons of a flag, each named once, in the order they came."""
+    return "+".join(dict.fromkeys(word for reason in reasons for word in reason.split("+") if word))

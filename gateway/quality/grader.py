@@ -153,7 +153,9 @@ class _Series:
 def _missing(reading: Reading) -> Reading:
     if reading.value is None and reading.flag is Flag.MISSING:
         return reading
-    reason = reading.flagged_by if reading.value is None else _joined(reading.flagged_by, ["not_a_number"])
+    reason = (
+        reading.flagged_by if reading.value is None else checks.joined(reading.flagged_by, "not_a_number")
+    )
     return Reading(reading.series, None, reading.at, reading.received, Flag.MISSING, reason or "no_value")
 
 
@@ -163,12 +165,7 @@ def _judged(reading: Reading, complaints: list[tuple[Flag, str]], *, checked: bo
         said = Flag.GOOD
     if complaints:
         said = checks.worst([said, *(flag for flag, _ in complaints)])
-        reasons = _joined(reasons, [reason for _, reason in complaints])
+        reasons = checks.joined(reasons, *(reason for _, reason in complaints))
     if said is reading.flag and reasons == reading.flagged_by:
         return reading
     return Reading(reading.series, reading.value, reading.at, reading.received, said, reasons)
-
-
-def _joined(reasons: str, more: list[str]) -> str:
-    known = [word for reason in (reasons, *more) for word in reason.split("+") if word]
-    return "+".join(dict.fromkeys(known))
