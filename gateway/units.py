@@ -1,7 +1,7 @@
 """Units and how to get from one to another: linear, named once, no surprises.
 
-The names are ASCII (``degC``, ``uS/cm``) because they stand in YAML and in database fields; people see the spelling of
-``gateway/quantities.py``.
+The names are ASCII (``degC``, ``uS/cm``) because they stand in YAML and in database fields; people see
+what :func:`spelled` makes of them.
 """
 
 from __future__ import annotations
@@ -83,6 +83,27 @@ _UNITS: dict[str, tuple[str, float, float]] = {
 }
 
 UNITS = tuple(_UNITS)
+
+_SPELLING = {
+    "1": "",
+    "pH": "",  # has no unit: the number is the whole word
+    "deg": "°",
+    "degC": "°C",
+    "degF": "°F",
+    "uS/cm": "µS/cm",
+    "ug/L": "µg/L",
+    "ug/m3": "µg/m³",
+    "m3/s": "m³/s",
+    "m3/h": "m³/h",
+    "W/m2": "W/m²",
+    "um/m": "µm/m",
+    "permille": "‰",
+}
+
+
+def spelled(unit: str) -> str:
+    """A unit as people read it; empty for a bare number."""
+    return _SPELLING.get(unit, unit)
 
 
 def convert(value: float, unit: str, to: str) -> float:
