@@ -8,7 +8,7 @@ A layout is a list of items, in the order of the bytes, separated by spaces::
     threshold_x|threshold_y:bits           one byte, its bits from 0 upwards; ``_`` names a bit nobody needs
     _:u8                                   a byte nobody needs
 
-Types are u8 u16 u24 u32, i8 i16 i32, f32, i15, bits. Sentinels are compared with the raw bits, as unsigned hexadecimal.
+Types are u8 u16 u24 u32, i8 i16 i24 i32, f32, i15, bits. Sentinels are compared with the raw bits (unsigned hex).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import Literal
 
 _WIDTHS = {
-    "u8": 1, "u16": 2, "u24": 3, "u32": 4, "i8": 1, "i16": 2, "i32": 4, "f32": 4, "i15": 2, "bits": 1,
+    "u8": 1, "u16": 2, "u24": 3, "u32": 4, "i8": 1, "i16": 2, "i24": 3, "i32": 4, "f32": 4, "i15": 2, "bits": 1,
 }  # fmt: skip
 _ITEM = re.compile(
     r"(?P<name>[a-z0-9_]+(?:\|[a-z0-9_]+)*):(?P<type>[a-z]+[0-9]*)(?:/(?P<divisor>[0-9.]+))?"
@@ -114,4 +114,4 @@ def _read_one(item: Item, chunk: bytes, order: Literal["little", "big"], into: F
     if item.type == "i15":
         into.put(f"{item.name}_flag", float(value & 1))
         value >>= 1
-    into.put(item.name, value / item.divisor)
+    into.put(item.name, round(value / item.divisor, 9))
