@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from drivers.decode import lorawan
 from drivers.decode.lorawan.decentlab import MODELS, decode
 from drivers.decode.sample import Sample
+from gateway.catalogue import Catalogue
 from gateway.errors import BadReply
+from gateway.quantities import Quantities
+from tests.decoding import told
 
 MBX = {"model": "dl-mbx"}
 
@@ -114,3 +118,14 @@ def test_what_cannot_be_understood_is_refused_in_words(hexa: str, words: str) ->
 def test_an_unknown_model_is_refused_with_the_nearest_names() -> None:
     with pytest.raises(BadReply, match="'dl-mbx2'; known: dl-mbx"):
         one("02012f00020bb1", model="dl-mbx2")
+
+
+def test_the_sentinel_of_a_network_servers_codec_is_no_value(
+    catalogue: Catalogue, quantities: Quantities
+) -> None:
+    model = catalogue["decentlab/dl-optod"]
+    codec_made = {"temperature": {"value": -327.68}, "oxygen_concentration": {"value": 8.69}}
+    samples = lorawan.decode(model, b"", 1, {}, server_object=codec_made)
+    readings = told(model, samples, quantities)["readings"]
+    assert readings["water_temp"]["flag"] == "MISSING"
+    assert readings["do"]["value"] == 8.69
