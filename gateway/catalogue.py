@@ -171,8 +171,8 @@ class Meaning(Strict):
         unit: In which unit the field comes; converted to the quantity's one unit. Default: already in it.
         span: What the device can measure, in the quantity's unit; outside is no value ("out of range").
         states: For words and codes: what each becomes as a number.
-        missing: Values that mean "no value" where no bytes tell (a server's or vendor codec's own sentinels), with the
-            word for why.
+        missing: Values that mean "no value" in what others decoded (a JSON device, a network server, a vendor's codec),
+            with the word for why; our own decoders tell from the bytes.
         server: Other names of the field in the object that a network server's codec makes.
         checks: What the grader holds against it for this model, instead of the quantity's defaults.
         page: Where the number stands in the source.

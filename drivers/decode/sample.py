@@ -17,6 +17,7 @@ from gateway.model import Flag, Reading, series_of
 from gateway.quantities import Quantities
 from gateway.units import convert
 
+BY_SERVER = "decoded_by_server"  # diagnostic of a sample that a network server decoded, not we
 FUTURE = timedelta(seconds=300)  # a device time further ahead than this is not believed (reference 8.3)
 
 
@@ -56,7 +57,8 @@ def readings_of(
     Returns:
         One reading for each quantity whose field is in the sample, flag UNKNOWN, MISSING or SUSPECT.
     """
-    return readings_by(device, model.readings, sample, received, quantities)
+    ours = model.decoder is not None and BY_SERVER not in sample.diagnostics
+    return readings_by(device, model.readings, sample, received, quantities, from_bytes=ours)
 
 
 def readings_by(
@@ -65,15 +67,22 @@ def readings_by(
     sample: Sample,
     received: datetime,
     quantities: Quantities,
+    *,
+    from_bytes: bool = False,
 ) -> tuple[Reading, ...]:
-    """The same for a mapping that stands in no catalogue file (quantity -> what it means)."""
+    """The same for a mapping that stands in no catalogue file (quantity -> what it means).
+
+    ``from_bytes``: our own decoder read the bytes and knows every sentinel, so that ``missing:`` (-0.1 degC as the
+    server's word for "no probe") must not refuse a number that was really measured.
+    """
     at, doubt = _time_of(sample.at, received)
     found = []
     for quantity, meaning in meanings.items():
         name = meaning.field or quantity
         if name not in sample.fields:
             continue
-        value, why = _value(sample.fields[name], meaning, quantities[quantity].unit)
+        sentinels = {} if from_bytes else meaning.missing
+        value, why = _value(sample.fields[name], meaning, sentinels, quantities[quantity].unit)
         why = sample.missing.get(name, why) if value is None else why
         if value is None:
             flag, by = Flag.MISSING, why or "no_value"
@@ -102,12 +111,14 @@ def _time_of(at: datetime | None, received: datetime) -> tuple[datetime, str]:
     return whole_ms(at), ""
 
 
-def _value(raw: float | str | None, meaning: Meaning, unit: str) -> tuple[float | None, str]:
+def _value(
+    raw: float | str | None, meaning: Meaning, sentinels: Mapping[str, str], unit: str
+) -> tuple[float | None, str]:
     if raw is None:
         return None, "no_value"
     word = f"{raw:.10g}" if isinstance(raw, float | int) and not isinstance(raw, bool) else str(raw)
-    if word in meaning.missing:
-        return None, meaning.missing[word]
+    if word in sentinels:
+        return None, sentinels[word]
     if meaning.states is not None:
         if word not in meaning.states:
             return None, "unknown_state"

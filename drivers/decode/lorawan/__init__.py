@@ -18,7 +18,7 @@ from typing import Any
 
 from drivers.decode import javascript
 from drivers.decode.flat import flatten
-from drivers.decode.sample import Sample
+from drivers.decode.sample import BY_SERVER, Sample
 from gateway import plugins
 from gateway.catalogue import DeviceModel
 from gateway.errors import BadReply, SettingsError
@@ -90,4 +90,4 @@ def _from_server(model: DeviceModel, server_object: Mapping[str, Any]) -> Sample
         for spelling in meaning.server:
             if name not in fields and spelling in fields:
                 fields[name] = fields[spelling]
-    return Sample(fields, diagnostics=("decoded_by_server",))
+    return Sample(fields, diagnostics=(BY_SERVER,))

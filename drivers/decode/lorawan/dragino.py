@@ -2,73 +2,34 @@
 
 ::
 
-    fPort 2    measurement; its layout is the model's (option ``layout``)
+    fPort 2    measurement; its layout is the model's (option ``layout``, drivers/decode/dragino_layouts.py)
     fPort 3    stored records of 11 bytes: 7 bytes of values, then unix seconds (u32)
     fPort 5    model(1) firmware(2) band(1) sub-band(1) battery(2, mV)
     fPort 10   measurement of the door and leak sensors
 
-    measurement of most models:   battery(2, mV in the low 14 bits)  values
-
-A DS18B20 that is not plugged in reads 7fff or ffff; a distance of 0 is no echo, below 20 mm none either.
-
 Source: dragino/dragino-end-node-decoder @e81cc58, folder of each model; TheThingsNetwork/lorawan-devices
-vendor/dragino @14d51a2; manuals named in the catalogue files; reference 3.2, 3.7 and 8.2.
+vendor/dragino @14d51a2; manuals named in the catalogue files; reference 3.2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from drivers.decode import layout
-from drivers.decode.layout import Fields
+from drivers.decode.dragino_layouts import DS18B20, MEASUREMENTS, Frame, Options, check_distance, judge_loop
 from drivers.decode.sample import Sample
 from gateway.errors import BadReply
 
-NEAREST_MM = 20  # reference 3.2: values 0 and below 20 mm are invalid
 EARLIEST = 1_420_070_400  # 2015-01-01: a stored record before that was written without a clock
 RECORD = 11
-DS18B20 = "?7fff=no_probe?ffff=no_probe"
 
-Options = Mapping[str, str | int | float | bool]
-
-
-@dataclass(slots=True)
-class _Frame:
-    """A frame on its way into fields."""
-
-    data: bytes
-    options: Options
-    found: Fields = field(default_factory=Fields)
-    diagnostics: list[str] = field(default_factory=list)
-
-    def take(self, at: int, text: str) -> int:
-        """Read a layout at a place as far as there are bytes; where the next one starts."""
-        items = layout.parse(text)
-        while items and len(self.data) - at < layout.width(items):
-            self.partial(f"{items[-1].name} is cut off")
-            items = items[:-1]
-        layout.read(items, self.data[at:], "big", self.found)
-        return at + layout.width(items)
-
-    def battery(self, mask: int = 0x3FFF) -> None:
-        """The first word of most frames [V]; its top bits are flags."""
-        self.found.put("battery", (int.from_bytes(self.data[:2], "big") & mask) / 1000)
-
-    def value(self, name: str) -> float | None:
-        """A field as a number, if it has one."""
-        value = self.found.values.get(name)
-        return value if isinstance(value, float) else None
-
-    def partial(self, what: str) -> None:
-        """Something of the frame could not be read."""
-        self.diagnostics.append(f"partial_decode: {what}")
-
-    def rest(self, at: int) -> None:
-        """Nothing is expected from here on."""
-        if len(self.data) > at:
-            self.partial(f"{len(self.data) - at} unknown bytes at the end")
+RECORDS = {
+    "distance": f"battery:u16/1000 distance:u16 ds18b20:i16/10{DS18B20} flags:u8",
+    "radar": "battery:u16/1000 distance_1:u16?0=no_target distance_2:u16?0=no_target flags:u8",
+    "loop": "probe:u8 range:u8 current:u16/1000 voltage:u16/1000 pins:u8",
+    "lht65": f"external_temperature:i16/100{DS18B20} temperature:i16/100?7fff=no_probe humidity:u16/10 flags:u8",
+    "lht52": f"external_temperature:i16/100{DS18B20} temperature:i16/100?7fff=no_probe humidity:u16/10 flags:u8",
+}
+"""Option ``layout`` -> the seven bytes of a stored record before its time."""
 
 
 def decode(payload: bytes, port: int | None, options: Options) -> list[Sample]:
@@ -93,270 +54,9 @@ def decode(payload: bytes, port: int | None, options: Options) -> list[Sample]:
         raise BadReply(f"fPort {port} carries no measurement of this Dragino model")
     if len(payload) < 4:
         raise BadReply(f"{len(payload)} bytes are no measurement")
-    frame = _Frame(payload, options)
+    frame = Frame(payload, options)
     MEASUREMENTS[name](frame)
     return [Sample(frame.found.values, missing=frame.found.missing, diagnostics=tuple(frame.diagnostics))]
-
-
-def _distance(frame: _Frame) -> None:
-    """LDDS75, DDS75-LB, DDS20-LB, DDS45-LB.
-
-    ::
-
-        0 battery(2)  2 distance(2, mm)  4 interrupt(1)  5 DS18B20(2)  7 probe flag(1)
-
-    A set bit 12 of the battery word (DDS75-LB) announces a block of distances without times instead.
-    """
-    if frame.data[0] & 0x10:
-        frame.battery(0x0FFF)
-        frame.partial(f"a block of {max(0, len(frame.data) - 8) // 2} distances without times")
-        return
-    frame.battery()
-    end = frame.take(2, f"distance:u16 interrupt:u8 ds18b20:i16/10{DS18B20} probe:u8")
-    if len(frame.data) < 5:  # the ultrasonic head was not found (recorded vector 0e1c0b05)
-        frame.found.lack("distance", "no_probe")
-    _check_distance(frame.found, "distance")
-    if frame.value("probe") == 0.0:
-        frame.found.lack("ds18b20", "no_probe")
-    _say_interrupt(frame)
-    frame.rest(end)
-
-
-def _four_distances(frame: _Frame) -> None:
-    """LDDS04 and DDS04-LB: battery(2, bit 15 interrupt), four distances(2, tenths of a cm), message type(1)."""
-    frame.battery()
-    frame.found.put("interrupt", float(frame.data[0] >> 7))
-    names = [f"distance_{number}" for number in (1, 2, 3, 4)]
-    end = frame.take(2, " ".join(f"{name}:u16" for name in names) + " message:u8")
-    for name in names:
-        _check_distance(frame.found, name)
-    _say_interrupt(frame)
-    frame.rest(end)
-
-
-def _radar(frame: _Frame) -> None:
-    """MDS200-LB, LMDS200: battery(2), distance 1 and 2(2, cm), alarms(1: bit 0 interrupt, 1 distance, 2.. count)."""
-    frame.battery(0xFFFF)
-    end = frame.take(2, "distance_1:u16?0=no_target distance_2:u16?0=no_target interrupt|distance_alarm:bits")
-    if frame.value("distance_alarm"):
-        frame.diagnostics.append("distance_alarm: threshold")
-    _say_interrupt(frame)
-    frame.rest(end)
-
-
-def _soil(frame: _Frame) -> None:
-    """LSE01 and SE01-LB.
-
-    ::
-
-        0 battery(2)  2 DS18B20(2)  4 water(2, 1/100 %)  6 soil temperature(2, 1/100)  8 conductivity(2, uS/cm)
-        10 flags(1): bit 7 raw mode, bit 4 probe found, bits 0-3 interrupt
-
-    In raw mode bytes 4 to 9 are uncalibrated readings of the probe: no numbers for anybody.
-    """
-    frame.battery()
-    end = frame.take(
-        2, f"ds18b20:i16/10{DS18B20} moisture:u16/100 soil_temperature:i16/100 conductivity:u16 flags:u8"
-    )
-    flags = frame.value("flags")
-    if flags is not None and int(flags) & 0x80:
-        frame.diagnostics.append("raw_mode: the probe sends uncalibrated values; set the device to AT+MOD=0")
-        for name in ("moisture", "soil_temperature", "conductivity"):
-            frame.found.lack(name, "raw_mode")
-    frame.rest(end)
-
-
-def _loop(frame: _Frame) -> None:
-    """PS-LB: battery(2), probe(1), range(1), current(2, uA), voltage(2, mV), pins(1)."""
-    frame.battery(0xFFFF)
-    end = frame.take(2, "probe:u8 range:u8 current:u16/1000 voltage:u16/1000 pins:u8")
-    _judge_loop(frame.found, frame.diagnostics)
-    frame.rest(end)
-
-
-def _judge_loop(found: Fields, diagnostics: list[str]) -> None:
-    """A 4-20 mA current: a broken loop is no depth; probe 0 is a water probe of ``range`` metres."""
-    current, probe, span = (found.values.get(name) for name in ("current", "probe", "range"))
-    if not isinstance(current, float) or not isinstance(span, float):
-        return
-    if not 3.6 <= current <= 21.0:  # NAMUR NE 43: outside is a broken or shorted loop
-        found.lack("depth", "loop_fault")
-        found.lack("current", "loop_fault")
-    elif probe == 0.0:
-        found.put("depth", max(0.0, current - 4.0) * span * 100 / 16)  # cm; reference 3.2
-    else:
-        diagnostics.append(f"probe: type {probe:g} range {span:g} is not converted, only its current")
-
-
-WATER_PROBES = (
-    (0x0020, "turbidity:u16/10"),
-    (0x0010, "oxygen:u16/100 oxygen_temperature:i16/100"),
-    (0x0008, "redox:i16"),
-    (0x0004, "conductivity_k10:u16/0.1 conductivity_temperature:i16/10"),
-    (0x0002, "conductivity_k1:u16 conductivity_temperature:i16/10"),
-    (0x0001, "ph:u16/100 ph_temperature:i16/10"),
-    (0x0040, "chlorine:u16/100"),
-    (0x0080, "chlorine:u16/100"),
-    (0x0200, "turbidity:u16/10 turbidity_temperature:i16/10"),
-    (0x0400, "turbidity:u16/10 turbidity_temperature:i16/10"),
-    (0x0100, "conductivity_4:u24 salinity:u16/10 conductivity_temperature:i16/10"),
-)
-"""Bit of the probe mask -> what that probe sends, in the order of the bytes (WQS-LB V1.3.1 decoder)."""
-
-
-def _water(frame: _Frame) -> None:
-    """WQS-LB: battery(2), DS18B20(2), mask of probes(2, from firmware 1.3; 1 before), then each probe's values.
-
-    Option ``mask_bytes: 1`` is for firmware 1.0 and 1.2, which know the six probes of the low bits.
-    """
-    frame.battery()
-    wide = frame.options.get("mask_bytes", 2) != 1
-    at = frame.take(2, f"ds18b20:i16/10{DS18B20} mask:{'u16' if wide else 'u8'}")
-    mask = int(frame.value("mask") or 0) & (0x07FF if wide else 0x3F)
-    temperatures: list[str] = []
-    for bit, text in WATER_PROBES:
-        if mask & bit:
-            at = frame.take(at, text)
-            temperatures += [item.name for item in layout.parse(text) if item.name.endswith("_temperature")]
-    for name in temperatures:
-        value = frame.value(name)
-        if value is not None:
-            frame.found.put("water_temperature", value)
-    for name in ("conductivity_k1", "conductivity_k10", "conductivity_4"):
-        value = frame.value(name)
-        if value is not None:
-            frame.found.put("conductivity", value)
-    frame.rest(at)
-
-
-def _lht65(frame: _Frame) -> None:
-    """LHT65: battery(2, top 2 bits its state), temperature(2), humidity(2), external kind(1), its value(4).
-
-    Kind 1 is a DS18B20 (7fff: none), 5 illuminance, 6 volts, 7 and 8 a counter, 4 a contact; bit 7: cable pulled out.
-    Source: LHT65 manual 2.4, pages 11 to 15.
-    """
-    frame.battery()
-    at = frame.take(2, "temperature:i16/100?7fff=no_probe humidity:u16/10 external:u8")
-    kind = int(frame.value("external") or 0)
-    if kind & 0x80:
-        frame.diagnostics.append("external_cable: not connected")
-        frame.found.lack("external_temperature", "no_probe")
-        return
-    layouts = {
-        1: f"external_temperature:i16/100{DS18B20} _:u16",
-        4: "external_level:u8 external_interrupt:u8 _:u16",
-        5: "illuminance:u16 _:u16",
-        6: "external_voltage:u16/1000 _:u16",
-        7: "external_count:u16 _:u16",
-        8: "external_count:u32",
-    }
-    if kind in layouts:
-        at = frame.take(at, layouts[kind])
-    elif kind:
-        frame.partial(f"external sensor of kind {kind}")
-        return
-    else:
-        at = len(frame.data)
-    frame.rest(at)
-
-
-def _lht52(frame: _Frame) -> None:
-    """LHT52: temperature(2), humidity(2), external DS18B20(2), external kind(1), unix seconds(4)."""
-    at = frame.take(
-        0,
-        "temperature:i16/100?7fff=no_probe humidity:u16/10 "
-        f"external_temperature:i16/100{DS18B20} external:u8 device_time:u32",
-    )
-    frame.rest(at)
-
-
-def _lsn50(frame: _Frame) -> None:
-    """LSN50: battery(2), DS18B20(2), ADC(2, mV), status(1: bits 2-6 work mode), four bytes by mode.
-
-    Source: LSN50 manual 2.3 "work modes"; a recorded LSN50v2-D23 uplink (three probes).
-    """
-    frame.battery(0xFFFF)
-    at = frame.take(2, f"ds18b20:i16/10{DS18B20} adc:u16/1000 status:u8")
-    mode = int(frame.value("status") or 0) >> 2 & 0x1F
-    frame.found.put("mode", float(mode))
-    tails = {
-        0: "temperature:i16/10?7fff=no_probe?ffff=no_probe humidity:u16/10?ffff=no_probe",
-        1: "distance:u16?ffff=no_target signal:u16",
-        3: f"ds18b20_2:i16/10{DS18B20} ds18b20_3:i16/10{DS18B20}",
-        5: "count:u32",
-    }
-    if mode == 0 and frame.data[9:11] == b"\0\0":
-        at = frame.take(at, "illuminance:u16 _:u16")  # no SHT plugged in, but a light sensor
-    elif mode in tails:
-        at = frame.take(at, tails[mode])
-    else:
-        frame.partial(f"work mode {mode}")
-        return
-    frame.rest(at)
-
-
-def _lt22222(frame: _Frame) -> None:
-    """LT-22222-L: eight bytes by mode, outputs and inputs(1), reserved(1), hardware and mode(1: low 6 bits).
-
-    Source: LT-22222-L manual 3.3 "working modes"; a recorded uplink (mode 1).
-    """
-    if len(frame.data) < 11:
-        raise BadReply(f"{len(frame.data)} bytes are no LT-22222 frame (11)")
-    mode = frame.data[10] & 0x3F
-    layouts = {
-        1: "voltage_1:i16/1000 voltage_2:i16/1000 current_1:i16/1000 current_2:i16/1000",
-        2: "count_1:u32 count_2:u32",
-        3: "count_1:u32 current_1:i16/1000 current_2:i16/1000",
-        4: "count_1:u32 _:u32",
-        5: "voltage_1:i16/1000 voltage_2:i16/1000 current_1:i16/1000 count_1:u16",
-    }
-    if mode in layouts:
-        frame.take(0, layouts[mode])
-    else:
-        frame.partial(f"work mode {mode}")
-    frame.take(8, "output_1|output_2|_|input_1|input_2|_|relay_2|relay_1:bits")
-    frame.found.put("mode", float(mode))
-
-
-def _door(frame: _Frame) -> None:
-    """LDS02, LWL02: battery(2: bit 15 open, bit 14 wet), mode(1), times(3), minutes(3), alarm(1).
-
-    Source: LDS02 manual 2.3; a recorded uplink.
-    """
-    frame.battery()
-    end = frame.take(2, "mode:u8 times:u24 minutes:u24 alarm:u8")
-    if frame.value("mode") in {1.0, 3.0}:
-        frame.found.put("open", float(frame.data[0] >> 7))
-    if frame.value("mode") in {2.0, 3.0}:
-        frame.found.put("leak", float(frame.data[0] >> 6 & 1))
-    if frame.value("alarm"):
-        frame.diagnostics.append("alarm: too long")
-    frame.rest(end)
-
-
-MEASUREMENTS: dict[str, Callable[[_Frame], None]] = {
-    "distance": _distance,
-    "four_distances": _four_distances,
-    "radar": _radar,
-    "soil": _soil,
-    "loop": _loop,
-    "water": _water,
-    "lht65": _lht65,
-    "lht52": _lht52,
-    "lsn50": _lsn50,
-    "lt22222": _lt22222,
-    "door": _door,
-}
-"""Option ``layout`` -> how a measurement is read."""
-
-RECORDS = {
-    "distance": f"battery:u16/1000 distance:u16 ds18b20:i16/10{DS18B20} flags:u8",
-    "radar": "battery:u16/1000 distance_1:u16?0=no_target distance_2:u16?0=no_target flags:u8",
-    "loop": "probe:u8 range:u8 current:u16/1000 voltage:u16/1000 pins:u8",
-    "lht65": f"external_temperature:i16/100{DS18B20} temperature:i16/100?7fff=no_probe humidity:u16/10 flags:u8",
-    "lht52": f"external_temperature:i16/100{DS18B20} temperature:i16/100?7fff=no_probe humidity:u16/10 flags:u8",
-}
-"""Option ``layout`` -> the seven bytes of a stored record before its time."""
 
 
 def _records(payload: bytes, name: str, options: Options) -> list[Sample]:
@@ -366,16 +66,16 @@ def _records(payload: bytes, name: str, options: Options) -> list[Sample]:
     samples: list[Sample] = []
     words: list[str] = []
     for start in range(0, len(payload) - RECORD + 1, RECORD):
-        frame = _Frame(payload[start : start + 7], options)
+        frame = Frame(payload[start : start + 7], options)
         seconds = int.from_bytes(payload[start + 7 : start + RECORD], "big")
         if seconds < EARLIEST:
             words.append(f"device_clock: a stored record of second {seconds} was left out")
             continue
         frame.take(0, RECORDS[name])
         if name == "distance":
-            _check_distance(frame.found, "distance")
+            check_distance(frame.found, "distance")
         if name == "loop":
-            _judge_loop(frame.found, frame.diagnostics)
+            judge_loop(frame.found, frame.diagnostics)
         moment = datetime.fromtimestamp(seconds, UTC)
         found = frame.found
         samples.append(
@@ -393,16 +93,3 @@ def _info(payload: bytes) -> Sample:
     battery = int.from_bytes(payload[5:7], "big") / 1000
     said = (f"firmware: v{firmware}", f"hardware: model {payload[0]:02x}", f"band: {payload[3]}")
     return Sample({"battery": battery}, diagnostics=said)
-
-
-def _check_distance(found: Fields, name: str) -> None:
-    value = found.values.get(name)
-    if value == 0.0:
-        found.lack(name, "no_target")
-    elif isinstance(value, float) and value < NEAREST_MM:
-        found.lack(name, "invalid_reading")
-
-
-def _say_interrupt(frame: _Frame) -> None:
-    if frame.value("interrupt"):
-        frame.diagnostics.append("interrupt: sent because of the interrupt pin")
