@@ -325,7 +325,7 @@ class Reader:
         return 0
 
     def _sid(self, part: Segment, series: str) -> int | None:
-        for opened, rows in self._ask(part, "SELECT id FROM series WHERE name = ?", (series,)):
+        for _, rows in self._ask(part, "SELECT id FROM series WHERE name = ?", (series,)):
             if rows:
                 return int(rows[0][0])
         return None

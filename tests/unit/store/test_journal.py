@@ -126,7 +126,7 @@ async def test_roll_ups_count_usable_readings_once_and_hours_are_logged(journal,
 
 async def test_charts_of_a_day_and_a_year_agree_with_the_readings(journal, clock):
     start = NOON - timedelta(hours=4)  # midnight UTC
-    for step in range(0, 3 * 144):
+    for step in range(3 * 144):
         at = start + timedelta(minutes=10 * step)
         clock.move_to(at)
         if not 20 <= step < 30:
