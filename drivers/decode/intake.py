@@ -129,7 +129,7 @@ class Intake:
         )
         if device is None or heard.note:
             return Word(None if device is None else device.slug, heard)
-        fingerprint = None if heard.uplink is None else _fingerprint(device.slug, heard.uplink)
+        fingerprint = _fingerprint(device.slug, heard.uplink) if heard.uplink else None
         try:
             samples = self.samples(device, heard)
         except BadReply as error:
@@ -204,8 +204,10 @@ def _events(slug: str, heard: Heard, received: datetime) -> list[Event]:
     return [Event(slug, kind, whole_ms(at), received, detail=detail) for kind, detail in heard.events]
 
 
-def _fingerprint(slug: str, uplink: Uplink) -> bytes:
+def _fingerprint(slug: str, uplink: Uplink) -> bytes | None:
     """Same device, session, counter and payload: the same frame (reference 8.3, duplicate uplink)."""
+    if uplink.count is None:
+        return None
     text = f"{slug}\0{uplink.session}\0{uplink.count}\0{uplink.port}\0".encode()
     return hashlib.blake2b(text + uplink.payload, digest_size=16).digest()
 

@@ -43,14 +43,14 @@ class Uplink:
     Attributes:
         payload: Raw application bytes, empty when the server kept them to itself.
         port: fPort; 0 is a frame for the network alone.
-        count: fCnt.
+        count: fCnt; ``None`` when the server does not tell it.
         session: What changes when the device joins again (session key id or device address).
         server_object: What the server's codec made of the bytes.
     """
 
     payload: bytes
     port: int
-    count: int
+    count: int | None
     session: str
     server_object: Mapping[str, Any] | None = None
 

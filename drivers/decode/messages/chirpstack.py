@@ -98,14 +98,15 @@ def _eui(said: Any) -> str:
 def _up(address: str, body: Mapping[str, Any], models: tuple[str, ...]) -> Heard:
     if body.get("simulated") is True:
         return Heard(address, note="simulated", models=models)
+    count = whole(body.get("fCnt"), "fCnt", 2**32 - 1)
     uplink = Uplink(
         payload=payload_bytes(body.get("data")),
         port=whole(body.get("fPort"), "fPort", 255),
-        count=whole(body.get("fCnt"), "fCnt", 2**32 - 1),
+        count=count,
         session=strictjson.text_of(body.get("devAddr", ""), "devAddr"),
         server_object=_object(body) or None,
     )
-    facts: dict[str, float | None] = {**best_link(body.get("rxInfo")), "f_cnt": float(uplink.count)}
+    facts: dict[str, float | None] = {**best_link(body.get("rxInfo")), "f_cnt": float(count)}
     return Heard(address, at=_time(body), uplink=uplink, facts=facts, models=models)
 
 
