@@ -19,8 +19,10 @@ from gateway import plugins
 from gateway.catalogue import Meaning
 from gateway.contracts import Device
 from gateway.errors import BadReply, Fault, SettingsError
+from gateway.files import nearest
 from gateway.model import Event, Flag, Observation, Reading, series_of
 from gateway.quantities import Quantities
+from gateway.units import check_convertible
 
 SHELF = "message"
 LINK_QUANTITIES = frozenset({"rssi", "snr", "f_cnt", "link_margin", "link_quality"})
@@ -94,7 +96,7 @@ class Intake:
         self._quantities = quantities
         self._dirs = catalogue_dirs
         self._unwanted = LINK_QUANTITIES - set(link)
-        _check_quantities(self._listeners, quantities)
+        _check_meanings(self._listeners, quantities)
 
     def filters(self) -> list[str]:
         """What to subscribe to."""
@@ -116,7 +118,7 @@ class Intake:
             heard = listener.hear(message)
             if heard is not None:
                 return [self._word(one, message, received) for one in heard]
-        raise BadReply(f"no message type listens to {message.topic[:80]}")
+        raise BadReply("no message type that is listened for looks like this")
 
     def _word(self, heard: Heard, message: Message, received: datetime) -> Word:
         device = next(
@@ -132,9 +134,9 @@ class Intake:
         fingerprint = _fingerprint(device.slug, heard.uplink) if heard.uplink else None
         try:
             samples = self.samples(device, heard)
+            readings = self._readings(device, heard, samples, received)
         except BadReply as error:
             return Word(device.slug, heard, fingerprint=fingerprint, problem=str(error))
-        readings = self._readings(device, heard, samples, received)
         if message.retained and not heard.state:
             readings = [kept for reading in readings if (kept := self._as_retained(reading, received))]
         events = [] if message.retained else _events(device.slug, heard, received)
@@ -162,7 +164,7 @@ class Intake:
             if device.model is not None:
                 readings += readings_of(device.slug, device.model, sample, received, self._quantities)
             else:
-                readings += readings_by(device.slug, heard.vocabulary, sample, received, self._quantities)
+                readings += self._by_vocabulary(device.slug, heard.vocabulary, sample, received)
         own = {reading.series for reading in readings}
         own |= {series_of(device.slug, name) for name in (device.model.readings if device.model else {})}
         facts = Sample(dict(heard.facts), at=heard.at)
@@ -171,6 +173,15 @@ class Intake:
             if reading.series not in own:
                 readings.append(reading)
         return readings
+
+    def _by_vocabulary(
+        self, slug: str, vocabulary: Mapping[str, Meaning], sample: Sample, received: datetime
+    ) -> tuple[Reading, ...]:
+        known = {name: meaning for name, meaning in vocabulary.items() if name in self._quantities}
+        try:
+            return readings_by(slug, known, sample, received, self._quantities)
+        except ValueError as error:  # an announced unit that is none, or of something else
+            raise BadReply(str(error)) from error
 
     def _as_retained(self, reading: Reading, received: datetime) -> Reading | None:
         """An old message is never fresh: a state is kept with a doubt, a measurement only at its own old time."""
@@ -212,12 +223,14 @@ def _fingerprint(slug: str, uplink: Uplink) -> bytes | None:
     return hashlib.blake2b(text + uplink.payload, digest_size=16).digest()
 
 
-def _check_quantities(listeners: Iterable[Listening], quantities: Quantities) -> None:
+def _check_meanings(listeners: Iterable[Listening], quantities: Quantities) -> None:
     for listener in listeners:
-        for quantity in listener.quantities():
+        for quantity, meaning in listener.meanings().items():
             if quantity not in quantities:
-                raise SettingsError(
-                    Fault(
-                        "", 0, "listen", f"no quantity is called {quantity!r}", "see config/quantities.yaml"
-                    )
-                )
+                problem, remedy = f"no quantity is called {quantity!r}", nearest(quantity, list(quantities))
+                raise SettingsError(Fault("", 0, "listen", problem, remedy))
+            if meaning.unit is not None:
+                try:
+                    check_convertible(meaning.unit, quantities[quantity].unit)
+                except ValueError as error:
+                    raise SettingsError(Fault("", 0, "listen", f"{quantity}: {error}")) from error

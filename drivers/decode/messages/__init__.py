@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -105,9 +105,9 @@ class Listening(ABC):
         """What to subscribe to since a message has told of it; each is named once."""
         return []
 
-    def quantities(self) -> Iterable[str]:
-        """The quantities that its settings name."""
-        return ()
+    def meanings(self) -> Mapping[str, Meaning]:
+        """The quantities that its settings name, and what becomes them."""
+        return {}
 
 
 _FRACTION = re.compile(r"(\.[0-9]{6})[0-9]+")

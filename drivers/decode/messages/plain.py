@@ -17,7 +17,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal
 
@@ -97,7 +97,7 @@ class Settings(Strict):
             raise ValueError("[*] may stand once in a path")
         return self
 
-    def meanings(self) -> dict[str, tuple[str, Value]]:
+    def named(self) -> dict[str, tuple[str, Value]]:
         """Path -> (quantity, what it means)."""
         return {
             path: (value, Value(quantity=value)) if isinstance(value, str) else (value.quantity, value)
@@ -121,14 +121,14 @@ class Listener(Listening):
             quantity: Meaning.model_validate(
                 {"from": path, "unit": value.unit, "states": value.states, "span": value.span}
             )
-            for path, (quantity, value) in settings.meanings().items()
+            for path, (quantity, value) in settings.named().items()
         }
 
     def filters(self) -> list[str]:
         """The mapped topics."""
         return self._pattern.filters(self._addresses)
 
-    def quantities(self) -> Iterable[str]:
+    def meanings(self) -> Mapping[str, Meaning]:
         """Those of the mapping."""
         return self._vocabulary
 

@@ -154,7 +154,7 @@ def _vocabulary(body: Mapping[str, Any]) -> dict[str, Meaning]:
         if not isinstance(values, dict):
             continue
         for name in values:
-            known = _NAMES.get(name) or _distance(sensor, name)
+            known = _NAMES.get(name) or _by_sensor(sensor, name)
             if known is None:
                 continue
             quantity, unit = known
@@ -168,10 +168,13 @@ def _vocabulary(body: Mapping[str, Any]) -> dict[str, Meaning]:
     return found
 
 
-def _distance(sensor: str, name: str) -> tuple[str, str] | None:
-    if name != "Distance":
-        return None
-    return "distance", "mm" if sensor.startswith(_LIGHT_MM) else "cm"
+def _by_sensor(sensor: str, name: str) -> tuple[str, str] | None:
+    """Names whose meaning or unit depends on the sensor."""
+    if name == "Distance":
+        return "distance", "mm" if sensor.startswith(_LIGHT_MM) else "cm"
+    if name == "Total" and sensor == "RG-15":
+        return "rain_total", "mm"
+    return None
 
 
 def _time(text: Any, zone: tzinfo | None) -> datetime | None:
