@@ -96,6 +96,7 @@ _SPELLING = {
     "m3/s": "m³/s",
     "m3/h": "m³/h",
     "W/m2": "W/m²",
+    "m/s2": "m/s²",
     "um/m": "µm/m",
     "permille": "‰",
 }

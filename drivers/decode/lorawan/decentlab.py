@@ -28,7 +28,7 @@ Options = Mapping[str, str | int | float | bool]
 VERSION = 2
 HEADER = 5  # version, device id, flags
 PROBE, BATTERY = 0x0001, 0x0002
-NOT_READ = "probe_not_read"
+NOT_READ = "read_failure"
 TILTED_DEG = 5.0  # a mast further from upright than this was moved (reference 8.3 "sensor moved")
 BAR_PER_M = 0.0980665  # fresh water, 1000 kg/m3 at 9.80665 m/s2
 
@@ -278,7 +278,7 @@ class _Found:
             else:
                 self.fields[word.field] = word.value(raw, options)
         if self.fields.get("valid_samples") == 0:
-            self.nothing([name for name in self.fields if name.startswith("distance")], "no_echo")
+            self.nothing([name for name in self.fields if name.startswith("distance")], "no_target")
         self._doubts()
 
     def nothing(self, names: list[str], why: str) -> None:

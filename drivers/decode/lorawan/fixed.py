@@ -119,7 +119,7 @@ _DINGTEK_HEAD = "_:u24 _:u8 _:u8 distance:u16 _:u8"
 _PLACE = "longitude:u32 latitude:u32"
 _TENEO = "battery:u8/10 distance:u16"
 _TENEO_AIR = "temperature:u16/100 humidity:u16/100"
-_TENEO_FAULT = (Fault("status", 0xFF, ("distance",), "sensor_error", {4: "no_target"}),)
+_TENEO_FAULT = (Fault("status", 0xFF, ("distance",), "sensor_exception", {4: "no_target"}),)
 _TENEO_BATTERY = {"battery": 2.0}
 _PARAMETERS = (
     "_:u24 _:u24 _:u8 periodic_h:u8 detection_min:u8 full_cm:u8 fire_degc:u8 tilt_deg:u8 tilt_enabled:u8 long_range:u8 "
@@ -149,9 +149,10 @@ LAYOUTS: dict[str, tuple[Frame, ...]] = {
     "terabee-lm-xl": (
         Frame(
             1,
-            "distance:u16?0=too_close?1=invalid_reading?ffff=too_far level:u8?ff=level_error battery_mv:u16 errors:u8",
+            "distance:u16?0=blind_zone?1=invalid_reading?ffff=no_target level:u8?ff=sensor_exception "
+            "battery_mv:u16 errors:u8",
             faults=(
-                Fault("errors", 0x08, ("distance", "level"), "sensor_error"),
+                Fault("errors", 0x08, ("distance", "level"), "sensor_exception"),
                 Fault("errors", 0x04, ("battery_mv",), "battery_not_read"),
             ),
         ),

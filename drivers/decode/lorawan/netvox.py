@@ -14,7 +14,7 @@ chapter "Example of ReportDataCmd"; example frames in TheThingsNetwork/lorawan-d
 codec there takes a negative temperature of the R718EA from bytes 7-8 and a positive one from the reserved bytes 9-10;
 here both are 7-8.
 
-Inferred, not documented: a distance of 0 or 0xFFFF is "no echo".
+Inferred, not documented: a distance of 0 or 0xFFFF is "no target".
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Report:
     after: str = ""
 
 
-_DISTANCE = "distance:u16?0=no_echo?ffff=no_echo"
+_DISTANCE = "distance:u16?0=no_target?ffff=no_target"
 _BATTERY = "battery:u8"
 
 # device type -> name, report type -> layout

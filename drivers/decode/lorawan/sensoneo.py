@@ -68,7 +68,7 @@ def decode(payload: bytes, port: int | None, options: Mapping[str, str | int | f
     for number, raw in enumerate(sonars, start=1):
         fields[f"distance_{number}"] = raw * 2.0 if raw < NO_ECHO else None
         if raw >= NO_ECHO:
-            missing[f"distance_{number}"] = "no_echo"
+            missing[f"distance_{number}"] = "no_target"
     return [Sample(fields, missing=missing, diagnostics=tuple(_diagnostics(payload)))]
 
 

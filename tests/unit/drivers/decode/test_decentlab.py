@@ -26,8 +26,8 @@ def test_a_frame_without_the_probe_says_that_the_probe_was_not_read() -> None:
         sample = one("0200010002" + "0c60", model=model)
         assert sample.fields["battery"] == 3.168
         assert {word.field for word in words} == {name for name in sample.fields if name != "battery"}
-        assert set(sample.missing.values()) == {"probe_not_read"}
-        assert sample.diagnostics == ("probe_not_read",)
+        assert set(sample.missing.values()) == {"read_failure"}
+        assert sample.diagnostics == ("read_failure",)
 
 
 def test_an_absent_probe_gives_no_value_and_never_minus_327() -> None:
@@ -41,7 +41,7 @@ def test_one_dead_channel_leaves_the_others() -> None:
     sample = one("0207d90003" + "9088" + "0000" + "0064" + "0000" + "0c60", model="dl-ctd10")
     assert sample.fields["water_depth"] == 4232
     assert sample.fields["temperature"] is None
-    assert sample.missing == {"temperature": "probe_not_read"}
+    assert sample.missing == {"temperature": "read_failure"}
     assert sample.fields["electrical_conductivity"] == 100
 
 
@@ -52,7 +52,7 @@ def test_conductivity_zero_is_a_measurement_of_a_dry_probe() -> None:
 def test_a_distance_without_valid_samples_is_no_distance() -> None:
     sample = one("02012f000304d200000bb1", **MBX)
     assert sample.fields["distance"] is None
-    assert sample.missing["distance"] == "no_echo"
+    assert sample.missing["distance"] == "no_target"
 
 
 def test_ice_makes_depth_and_conductivity_doubtful() -> None:

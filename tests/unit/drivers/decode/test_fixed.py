@@ -15,7 +15,7 @@ def one(layout: str, port: int | None, hexa: str, **options: str | float) -> Sam
 
 
 @pytest.mark.parametrize(
-    ("raw", "why"), [("0000", "too_close"), ("0001", "invalid_reading"), ("ffff", "too_far")]
+    ("raw", "why"), [("0000", "blind_zone"), ("0001", "invalid_reading"), ("ffff", "no_target")]
 )
 def test_the_sentinels_of_terabee_are_no_distances(raw: str, why: str) -> None:
     sample = one("terabee-lm-xl", 1, f"{raw}320bb800")
@@ -26,8 +26,8 @@ def test_the_sentinels_of_terabee_are_no_distances(raw: str, why: str) -> None:
 def test_the_error_bits_of_terabee_take_away_what_was_not_read() -> None:
     sample = one("terabee-lm-xl", 1, "07d0320bb80c")
     assert sample.missing == {
-        "distance": "sensor_error",
-        "level": "sensor_error",
+        "distance": "sensor_exception",
+        "level": "sensor_exception",
         "battery_mv": "battery_not_read",
     }
     assert one("terabee-lm-xl", 1, "07d0320bb803").missing == {}  # a restart, or a radio that stays awake

@@ -34,10 +34,10 @@ def test_a_float_that_is_no_number_is_no_value() -> None:
 
 
 @pytest.mark.parametrize("raw", ["0000", "ffff"])
-def test_no_echo_is_no_distance(raw: str) -> None:
+def test_no_target_is_no_distance(raw: str) -> None:
     sample = one(f"0134012401{raw}0107320a")
     assert sample.fields["distance"] is None
-    assert sample.missing == {"distance": "no_echo"}
+    assert sample.missing == {"distance": "no_target"}
 
 
 def test_bytes_that_should_be_zero_are_reported() -> None:

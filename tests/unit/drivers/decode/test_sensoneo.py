@@ -16,10 +16,10 @@ def one(rest: str, head: str = HEAD) -> Sample:
     return sample
 
 
-def test_254_cm_is_no_echo_and_252_is_a_distance() -> None:
+def test_254_cm_is_no_target_and_252_is_a_distance() -> None:
     sample = one("017e7f80ff731c03f7")
     assert [sample.fields[f"distance_{number}"] for number in (1, 2, 3, 4)] == [252, None, None, None]
-    assert set(sample.missing.values()) == {"no_echo"}
+    assert set(sample.missing.values()) == {"no_target"}
 
 
 def test_distances_that_differ_are_shown() -> None:
