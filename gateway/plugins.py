@@ -13,6 +13,7 @@ SHELVES = {
     "driver": "drivers",
     "sink": "gateway.store.sinks",
     "decoder": "drivers.decode.lorawan",
+    "serial": "drivers.decode.serial",
     "message": "drivers.decode.messages",
 }
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from drivers.decode import lorawan
+from drivers.decode import lorawan, serial
+from drivers.decode.registers import sample_of_reply
 from drivers.decode.sample import Sample
 from gateway import files
 from gateway.catalogue import Catalogue, DeviceModel, Example
@@ -49,6 +50,19 @@ def decode_lorawan(model: DeviceModel, example: Example) -> list[Sample]:
         example.options,
         catalogue_dirs=SHIPPED,
     )
+
+
+def decode_modbus(model: DeviceModel, example: Example) -> list[Sample]:
+    """The sample of one whole RTU reply."""
+    assert example.hex is not None, "a modbus example has hex:"
+    request = bytes.fromhex(example.request) if example.request else None
+    return [sample_of_reply(model, bytes.fromhex(example.hex), request)]
+
+
+def decode_serial(model: DeviceModel, example: Example) -> list[Sample]:
+    """The sample of one frame of a maker's own serial protocol."""
+    assert example.hex is not None, "a serial example has hex:"
+    return [serial.decode(model, bytes.fromhex(example.hex), example.options)]
 
 
 def check_example(

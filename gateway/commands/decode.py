@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from drivers.decode import lorawan
+from drivers.decode import lorawan, serial
+from drivers.decode.registers import sample_of_reply
 from drivers.decode.sample import Sample, readings_of
 from gateway import files, site
 from gateway.catalogue import Catalogue, DeviceModel
@@ -32,7 +33,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", metavar="MODEL", help="name of a catalogue file, or another name of the model"
     )
-    parser.add_argument("--hex", metavar="HEX", help="payload; spaces and colons are ignored")
+    parser.add_argument(
+        "--hex", metavar="HEX", help="payload, or one whole Modbus RTU reply; spaces and colons are ignored"
+    )
+    parser.add_argument("--request", metavar="HEX", help="the Modbus RTU request that the reply answers")
     parser.add_argument(
         "--port", type=int, metavar="N", help="LoRaWAN fPort (default: the usual one of the model)"
     )
@@ -55,11 +59,16 @@ def run(args: argparse.Namespace) -> int:
     model = find_model(args.model, site.load_catalogue(quantities, folders))
     payload = bytes_of(args.hex)
     port = args.port if args.port is not None else usual_port(model)
+    request = bytes_of(args.request, "--request") if args.request else None
+    options = options_of(args.option)
     received = SystemClock().now()
     try:
-        samples = lorawan.decode(
-            model, payload, port, options_of(args.option), catalogue_dirs=folders, received=received
-        )
+        if model.wire == "modbus":
+            samples = [sample_of_reply(model, payload, request)]
+        elif model.wire == "serial":
+            samples = [serial.decode(model, payload, options)]
+        else:
+            samples = lorawan.decode(model, payload, port, options, catalogue_dirs=folders, received=received)
     except BadReply as error:
         print(f"{model.model}: {error}", file=sys.stderr)
         return EX_DATAERR
@@ -120,24 +129,24 @@ def catalogue_folders(folder: Path | None) -> tuple[Path, ...]:
     return (shipped, (folder if folder.is_dir() else folder.parent) / "catalogue")
 
 
-def bytes_of(text: str | None) -> bytes:
+def bytes_of(text: str | None, word: str = "--hex") -> bytes:
     """Hexadecimal digits as bytes; spaces, colons, dashes and a leading 0x do no harm.
 
     Raises:
         SettingsError: It is no hexadecimal number of whole bytes; says where.
     """
     if text is None:
-        raise SettingsError(Fault("", 0, "--hex", "is missing", "write the payload, e.g. --hex 01755c"))
+        raise SettingsError(Fault("", 0, word, "is missing", "write the payload, e.g. --hex 01755c"))
     plain = text.strip().removeprefix("0x")
     for filler in " :-\t\n":
         plain = plain.replace(filler, "")
     for place, sign in enumerate(plain):
         if sign not in "0123456789abcdefABCDEF":
             problem = f"{sign!r} (number {place + 1}) is no hexadecimal digit"
-            raise SettingsError(Fault("", 0, "--hex", problem, "only 0-9 and a-f, two for each byte"))
+            raise SettingsError(Fault("", 0, word, problem, "only 0-9 and a-f, two for each byte"))
     if len(plain) % 2:
         problem = f"{len(plain)} digits are no whole number of bytes"
-        raise SettingsError(Fault("", 0, "--hex", problem, "write two digits for each byte"))
+        raise SettingsError(Fault("", 0, word, problem, "write two digits for each byte"))
     return bytes.fromhex(plain)
 
 

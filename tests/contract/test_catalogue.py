@@ -12,12 +12,14 @@ from gateway import plugins
 from gateway.catalogue import Catalogue, DeviceModel, Example
 from gateway.quantities import Quantities
 from gateway.site import load_model, load_quantities
-from tests.decoding import SHIPPED, check_example, decode_lorawan
+from tests.decoding import SHIPPED, check_example, decode_lorawan, decode_modbus, decode_serial
 
 FILES = sorted(path for folder in SHIPPED for path in folder.glob("*.yaml"))
 
 DECODE: dict[str, Callable[[DeviceModel, Example], list[Sample]]] = {
     "lorawan": decode_lorawan,
+    "modbus": decode_modbus,
+    "serial": decode_serial,
 }
 """How an example of each wire becomes samples."""
 
@@ -38,7 +40,7 @@ def test_a_catalogue_file_is_whole(path: Path, quantities: Quantities) -> None:
     assert model.examples, f"{path.name} has no examples: nothing shows that its numbers are right"
     assert model.wire in DECODE, f"nobody decodes {model.wire}"
     if model.decoder is not None:
-        assert model.decoder in plugins.names("decoder")
+        assert model.decoder in plugins.names("serial" if model.wire == "serial" else "decoder")
     named = set().union(*(example.readings for example in model.examples))
     assert named <= set(model.readings), "an example names a quantity that readings: does not"
 
