@@ -11,7 +11,9 @@ from gateway.quality.checks import patience, silent
 
 ONLINE = "online"
 RETAINED = "retained"  # the driver's word for a message the broker kept: no sign of life
-NO_LIFE = frozenset({"no_reply", "timeout", "bus_fault", "bad_reply", "exception", "offline"})
+NO_LIFE = frozenset(
+    {"no_reply", "connection_closed", "garbage", "bad_crc", "wrong_unit", "timeout", "offline"}
+)
 CLOCK_STEP = timedelta(
     minutes=10
 )  # ticks further apart: the clock was set or the box slept; nobody was silent

@@ -1,0 +1,84 @@
+"""Recorded readings through the house again: graded, derived, in their own time. No clock of ours is asked.
+
+What judges further (rules) takes what comes out of :meth:`Replay.feed` in its order, ticks included, exactly as the
+spine would hand it on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from gateway.contracts import Device
+from gateway.deriver import Deriver
+from gateway.model import Event, Flag, Observation, Reading, Tick
+from gateway.quality.grader import Grader
+from gateway.quantities import Quantities
+
+TICK = timedelta(minutes=5)
+
+
+class Replay:
+    """A grader and a deriver under a replayed clock.
+
+    Args:
+        quantities: What is measured.
+        devices: The sensors; their silence is found when there are any.
+    """
+
+    def __init__(self, quantities: Quantities, devices: Mapping[str, Device]) -> None:
+        self._grader = Grader(quantities, devices)
+        self._deriver = Deriver(devices, quantities)
+        self._ticks = bool(devices)
+        self._now: datetime | None = None
+        self.summary = Summary()
+
+    def feed(self, readings: Sequence[Reading]) -> Iterator[Observation]:
+        """What the house makes of one delivery; the clock moves to its time first, in ticks of five minutes."""
+        for reading in readings[:1]:
+            yield from self._until(reading.received)
+        graded = self._grader.grade_all(readings)
+        for observation in (*graded, *self._deriver.derive(graded)):
+            self.summary.count(observation)
+            yield observation
+
+    def _until(self, now: datetime) -> Iterator[Observation]:
+        if self._now is not None and now < self._now:
+            self.summary.late += 1
+            return
+        if self._ticks and self._now is not None:
+            tick = self._now + TICK
+            while tick <= now:
+                for told in self._grader.tick(tick):
+                    self.summary.count(told)
+                    yield told
+                yield Tick(tick)
+                self._now = tick
+                tick += TICK
+            return
+        self._now = now
+
+
+class Summary:
+    """What came out, counted."""
+
+    def __init__(self) -> None:
+        self.flags: Counter[Flag] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.events: Counter[str] = Counter()
+        self.late = 0
+        self.first: datetime | None = None
+        self.last: datetime | None = None
+
+    def count(self, observation: Observation) -> None:
+        """Take note of one observation."""
+        if isinstance(observation, Event):
+            self.events[observation.kind] += 1
+        elif isinstance(observation, Reading):
+            self.flags[observation.flag] += 1
+            if observation.flagged_by:
+                self.reasons.update(observation.flagged_by.split("+"))
+            at = observation.at
+            self.first = at if self.first is None or at < self.first else self.first
+            self.last = at if self.last is None or at > self.last else self.last
