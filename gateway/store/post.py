@@ -1,0 +1,316 @@
+"""One HTTP server that takes our lines: a connection kept alive, bounded in time and size, that follows nobody.
+
+- No redirect is followed: the password or token goes to the address a person wrote and nowhere else.
+- At most 5 s to connect and 30 s for everything; at most 64 KiB of a reply are read, however slowly they drip
+  (reliability-and-security 5, "HTTP client").
+- TLS is always verified; secrets stand in a header, never in an address or a message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import json
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlencode, urlsplit
+
+from pydantic import AfterValidator
+
+from gateway.errors import Misconfigured, Refused, TooLarge, Unavailable
+
+CONNECT_S = 5.0
+TOTAL_S = 30.0
+LARGEST_REPLY_BYTES = 64 * 1024
+LONGEST_RETRY_AFTER = timedelta(minutes=5)
+_SLICE_BYTES = 16 * 1024  # a request goes out in slices, each with the time that is left
+_DROPPED = re.compile(r"dropped=(\d+)")  # InfluxDB 1.x and 2.x, "partial write: … dropped=3"
+_STALE = (
+    http.client.RemoteDisconnected,
+    ConnectionResetError,
+    BrokenPipeError,
+    http.client.CannotSendRequest,
+)
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isascii():
+        raise ValueError(f"{url!r} is no address; write e.g. https://influx.example:8086")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("an address holds no password; write username: and password_file:")
+    if parts.query or parts.fragment:
+        raise ValueError("an address ends before ? and #")
+    if parts.port == 0:
+        raise ValueError("port 0 is no port")
+    return url.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_checked_url)]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server answered; at most the first 64 KiB of it."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def words(self) -> str:
+        """The reason in the server's own words, in one line of at most 300 characters."""
+        text = self.headers.get("x-influxdb-error") or _reason(self.body)
+        plain = " ".join(text.split())
+        printable = "".join(letter if letter.isprintable() else "?" for letter in plain)
+        return printable[:300] or f"HTTP {self.status}"
+
+
+class Server:
+    """One far end.
+
+    Args:
+        url: Scheme, host, port and the path before the API's own.
+        ca_file: Certificates to trust instead of the system's.
+        connect_s: Longest wait for a connection [s].
+        total_s: Longest wait for a whole answer [s].
+    """
+
+    def __init__(
+        self, url: str, ca_file: Path | None = None, *, connect_s: float = CONNECT_S, total_s: float = TOTAL_S
+    ) -> None:
+        parts = urlsplit(url)
+        self.name = f"{parts.scheme}://{parts.netloc}"
+        self._host = parts.hostname or ""
+        self._port = parts.port
+        self._root = parts.path.rstrip("/")
+        self._tls = parts.scheme == "https"
+        self._ca_file = ca_file
+        self._connect_s = connect_s
+        self._total_s = total_s
+        self._connection: http.client.HTTPConnection | None = None
+        self._closed = threading.Event()
+
+    @property
+    def in_the_clear(self) -> bool:
+        """Whether others on the network can read what is sent there."""
+        return not self._tls and self._host not in {"localhost", "127.0.0.1", "::1"}
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Ask once; a kept connection that has gone stale is opened again once.
+
+        Raises:
+            Unavailable: No connection, no whole answer in time, or an answer that is no HTTP.
+            Misconfigured: The certificate does not convince.
+        """
+        target = f"{self._root}{path}" + (f"?{urlencode(query)}" if query else "")
+        deadline = time.monotonic() + self._total_s
+        kept = self._connection is not None
+        try:
+            try:
+                return self._once(method, target, body, headers or {}, deadline)
+            except _STALE:
+                if not kept:
+                    raise
+                return self._once(method, target, body, headers or {}, deadline)
+        except ssl.SSLCertVerificationError as error:
+            raise Misconfigured(f"{self.name}: {error.verify_message}") from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise Unavailable(f"{self.name}: {_in_words(error)}") from error
+
+    def close(self) -> None:
+        """Let the connection go, also while another thread waits for it; nothing is sent afterwards."""
+        self._closed.set()
+        connection = self._connection
+        if connection is not None and connection.sock is not None:
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    def _once(
+        self, method: str, target: str, body: bytes, headers: Mapping[str, str], deadline: float
+    ) -> Reply:
+        if self._closed.is_set():
+            raise ConnectionAbortedError("closed")
+        connection = self._connection or self._connect()
+        self._connection = connection
+        try:
+            fixed = {"User-Agent": "village-gateway", "Content-Length": str(len(body))}
+            connection.request(
+                method,
+                target,
+                _slices(connection, body, deadline),
+                {**headers, **fixed},
+                encode_chunked=False,
+            )
+            connection.response_class = _limited_to(deadline)
+            answer = connection.getresponse()
+            content = answer.read(LARGEST_REPLY_BYTES)
+            whole = answer.isclosed() or not answer.read(1)
+            names = {name.lower(): value for name, value in answer.getheaders()}
+        except BaseException:
+            self._drop()
+            raise
+        if not whole or answer.will_close:
+            self._drop()
+        return Reply(answer.status, names, content)
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if not self._tls:
+            return http.client.HTTPConnection(self._host, self._port, timeout=self._connect_s)
+        trust = ssl.create_default_context(cafile=self._ca_file)
+        return http.client.HTTPSConnection(self._host, self._port, timeout=self._connect_s, context=trust)
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def judge(reply: Reply, now: datetime, lines: int) -> None:
+    """What an answer to a write means; returns when everything is stored.
+
+    Args:
+        reply: The answer.
+        now: For a Retry-After that is a date.
+        lines: How many were sent.
+
+    Raises:
+        Unavailable: 408, 429 and 5xx: keep, try later.
+        TooLarge: 413.
+        Refused: 400 and 422, in the server's words; with every line as culprit when it says that it dropped them all.
+        Misconfigured: Everything else (401, 403, 404, a redirect, ...): keep, a person must act.
+
+    Source: storage-and-dashboards 1.4.
+    """
+    words = reply.words
+    match reply.status:
+        case 200 | 201 | 202 | 204:
+            return
+        case 400 | 422:
+            dropped = _DROPPED.search(words)
+            whole = dropped is not None and 0 < lines <= int(dropped.group(1))
+            raise AllRefused(words) if whole else Refused(words)
+        case 413:
+            raise TooLarge(words)
+        case 408 | 429:
+            raise Unavailable(f"HTTP {reply.status}: {words}", _retry_after(reply, now))
+        case status if status >= 500:
+            raise Unavailable(f"HTTP {status}: {words}", _retry_after(reply, now))
+        case 401 | 403:
+            raise Misconfigured(f"the server does not let us in (HTTP {reply.status}): {words}")
+        case status if 300 <= status < 400:
+            place = urlsplit(reply.headers.get("location", ""))
+            shown = f"{place.scheme}://{place.netloc}" if place.netloc else "another address"
+            raise Misconfigured(
+                f"the server sends us on to {shown} (HTTP {status}); write the final address as url:"
+            )
+        case status:
+            raise Misconfigured(f"HTTP {status}: {words}")
+
+
+class AllRefused(Refused):
+    """A refusal of every line that was sent; ``culprits`` is filled in by who knows which entries they were."""
+
+
+def _retry_after(reply: Reply, now: datetime) -> timedelta | None:
+    """RFC 9110 10.2.3: seconds or a date; capped, because a wrong one must not silence a sink for a day."""
+    text = reply.headers.get("retry-after", "").strip()
+    if text.isdecimal() and len(text) < 10:
+        wait = timedelta(seconds=int(text))
+    else:
+        try:
+            at = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
+    return min(max(wait, timedelta(0)), LONGEST_RETRY_AFTER)
+
+
+def _slices(connection: http.client.HTTPConnection, body: bytes, deadline: float) -> Iterator[bytes]:
+    for start in range(0, len(body), _SLICE_BYTES):
+        connection.sock.settimeout(_left(deadline))
+        yield body[start : start + _SLICE_BYTES]
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("no whole answer in time")
+    return left
+
+
+class _Patience(io.RawIOBase):
+    """A socket's file that never waits past the deadline, however many small pieces arrive."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: float) -> None:
+        super().__init__()
+        self._raw = raw
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(_left(self._deadline))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _limited_to(deadline: float) -> type[http.client.HTTPResponse]:
+    class Limited(http.client.HTTPResponse):
+        def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+            super().__init__(sock, *args, **kwargs)
+            raw = self.fp.detach()
+            self.fp = io.BufferedReader(_Patience(raw, sock, deadline))
+
+    return Limited
+
+
+def _reason(body: bytes) -> str:
+    """The sentence in an error's body: InfluxDB 1.x ``error``, 2.x ``message``, 3 ``error`` and ``data``; else text."""
+    text = body.decode("utf-8", "replace")
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(answer, dict):
+        return text
+    parts = [answer.get("message") or answer.get("error")]
+    data = answer.get("data")
+    if isinstance(data, list) and data and isinstance(data[0], dict):
+        parts.append(data[0].get("error_message"))
+    return ": ".join(str(part) for part in parts if part) or text
+
+
+def _in_words(error: Exception) -> str:
+    match error:
+        case TimeoutError():
+            return "no answer in time"
+        case socket.gaierror():
+            return f"the name cannot be looked up ({error.strerror})"
+        case OSError() if error.strerror:
+            return error.strerror
+        case _:
+            return str(error) or type(error).__name__
