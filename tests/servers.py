@@ -72,3 +72,45 @@ def mosquitto(folder: Path, port: int, *extra: str) -> Iterator[subprocess.Popen
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with running([tool("mosquitto"), "-c", str(config)], port, folder / f"mosquitto-{port}.log") as process:
         yield process
+
+
+@contextlib.contextmanager
+def influxd(folder: Path, port: int, *, auth: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+    """A real InfluxDB 1.x on loopback, empty or as the folder was left; with ``auth`` it wants a password."""
+    root = folder / f"influxd-{port}"
+    root.mkdir(exist_ok=True)
+    config = root / "influxdb.conf"
+    lines = [
+        "reporting-disabled = true",
+        f'bind-address = "127.0.0.1:{free_port()}"',
+        "[meta]",
+        f'dir = "{root}/meta"',
+        "[data]",
+        f'dir = "{root}/data"',
+        f'wal-dir = "{root}/wal"',
+        "query-log-enabled = false",
+        "[http]",
+        f'bind-address = "127.0.0.1:{port}"',
+        f"auth-enabled = {str(auth).lower()}",
+        "log-enabled = false",
+        "[monitor]",
+        "store-enabled = false",
+    ]
+    config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    argv = [tool("influxd"), "-config", str(config)]
+    with running(argv, port, root / "influxd.log") as process:
+        yield process
+
+
+@contextlib.contextmanager
+def victoria(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A real VictoriaMetrics on loopback that keeps a point sent twice once, as we ask people to set it."""
+    argv = [
+        tool("victoria-metrics"),
+        f"-storageDataPath={folder}/victoria-{port}",
+        f"-httpListenAddr=127.0.0.1:{port}",
+        "-retentionPeriod=100y",
+        "-dedup.minScrapeInterval=1ms",
+    ]
+    with running(argv, port, folder / f"victoria-{port}.log") as process:
+        yield process

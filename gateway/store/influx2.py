@@ -7,6 +7,7 @@ The library reads replies without bound and leaves redirects to urllib3; the poo
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -175,7 +176,7 @@ class _Pool(urllib3.PoolManager):
         headers = {
             name: value for name, value in answer.headers.items() if name.lower() != "content-encoding"
         }
-        return urllib3.HTTPResponse(body, headers, answer.status, reason=answer.reason, preload_content=True)
+        return urllib3.HTTPResponse(io.BytesIO(body), headers, answer.status, reason=answer.reason)
 
 
 def _ping(client: InfluxDBClient) -> None:

@@ -74,6 +74,11 @@ class LineSink:
             if encoded.lines:
                 self._writer.write(encoded.lines)
         except AllRefused as refused:
+            shared = len(encoded.lines) + len(encoded.refused) < len(entries)
+            if shared and "field" in str(refused):
+                raise Refused(
+                    str(refused)
+                ) from refused  # one field spoils its line; its neighbours are innocent
             culprits = {index: encoded.refused.get(index, str(refused)) for index in range(len(entries))}
             raise Refused(str(refused), culprits) from refused
         if encoded.refused:

@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import gzip
 import http.client
 import io
 import json
@@ -17,17 +19,19 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import urlencode, urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, model_validator
 
-from gateway.errors import Misconfigured, Refused, TooLarge, Unavailable
+from gateway.credentials import Secret, read_secret
+from gateway.errors import Misconfigured, Refused, SettingsError, TooLarge, Unavailable
+from gateway.schema import Strict
 
 CONNECT_S = 5.0
 TOTAL_S = 30.0
@@ -59,6 +63,59 @@ def _checked_url(url: str) -> str:
 Url = Annotated[str, AfterValidator(_checked_url)]
 
 
+class Door(Strict):
+    """Where a server is and how it knows us.
+
+    Attributes:
+        url: Scheme, host and port, e.g. ``http://127.0.0.1:8086``.
+        username: For HTTP Basic.
+        password_file: File with the password.
+        ca_file: Certificates to trust instead of the system's.
+    """
+
+    url: Url
+    username: str | None = Field(default=None, pattern=r"^[^:\x00-\x1f]+$")
+    password_file: str | None = None
+    ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.username is None) != (self.password_file is None):
+            raise ValueError("username: and password_file: go together")
+        return self
+
+
+class Credentials:
+    """The header that opens the door; read from the file when it is first needed, and again after a refusal."""
+
+    def __init__(self, username: str | None, password_file: str | None) -> None:
+        self._username = username
+        self._password_file = password_file
+        self._header: dict[str, str] | None = None
+
+    def headers(self) -> Mapping[str, str]:
+        """HTTP Basic, or nothing. Raises Misconfigured when the file is not as it should be."""
+        if self._username is None or self._password_file is None:
+            return {}
+        if self._header is None:
+            pair = f"{self._username}:{needed_secret(self._password_file, 'password_file').reveal()}"
+            basic = base64.b64encode(pair.encode()).decode("ascii")
+            self._header = {"Authorization": f"Basic {basic}"}
+        return self._header
+
+    def forget(self) -> None:
+        """Read the file again: it may have been changed since."""
+        self._header = None
+
+
+def needed_secret(name: str, key: str) -> Secret:
+    """A secret without which nothing can be sent; raises Misconfigured in the words of the fault."""
+    try:
+        return read_secret(name, key)
+    except SettingsError as error:
+        raise Misconfigured(str(error)) from error
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a server answered; at most the first 64 KiB of it."""
@@ -82,12 +139,19 @@ class Server:
     Args:
         url: Scheme, host, port and the path before the API's own.
         ca_file: Certificates to trust instead of the system's.
+        credentials: Who we are; sent with every request, here and nowhere else.
         connect_s: Longest wait for a connection [s].
         total_s: Longest wait for a whole answer [s].
     """
 
     def __init__(
-        self, url: str, ca_file: Path | None = None, *, connect_s: float = CONNECT_S, total_s: float = TOTAL_S
+        self,
+        url: str,
+        ca_file: Path | None = None,
+        *,
+        credentials: Credentials | None = None,
+        connect_s: float = CONNECT_S,
+        total_s: float = TOTAL_S,
     ) -> None:
         parts = urlsplit(url)
         self.name = f"{parts.scheme}://{parts.netloc}"
@@ -96,15 +160,18 @@ class Server:
         self._root = parts.path.rstrip("/")
         self._tls = parts.scheme == "https"
         self._ca_file = ca_file
+        self._credentials = credentials or Credentials(None, None)
         self._connect_s = connect_s
         self._total_s = total_s
         self._connection: http.client.HTTPConnection | None = None
+        self._in_hand = threading.Lock()
         self._closed = threading.Event()
 
-    @property
-    def in_the_clear(self) -> bool:
-        """Whether others on the network can read what is sent there."""
-        return not self._tls and self._host not in {"localhost", "127.0.0.1", "::1"}
+    def write_lines(self, path: str, query: Mapping[str, str], lines: Sequence[str]) -> Reply:
+        """POST lines, compressed; raises like :meth:`request`."""
+        body = gzip.compress("\n".join(lines).encode(), compresslevel=1, mtime=0)
+        headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
+        return self.request("POST", path, query, body=body, headers=headers)
 
     def request(
         self,
@@ -119,18 +186,19 @@ class Server:
 
         Raises:
             Unavailable: No connection, no whole answer in time, or an answer that is no HTTP.
-            Misconfigured: The certificate does not convince.
+            Misconfigured: The certificate does not convince, or the password file is not as it should be.
         """
+        said = {**(headers or {}), **self._credentials.headers()}
         target = f"{self._root}{path}" + (f"?{urlencode(query)}" if query else "")
         deadline = time.monotonic() + self._total_s
         kept = self._connection is not None
         try:
             try:
-                return self._once(method, target, body, headers or {}, deadline)
+                return self._once(method, target, body, said, deadline)
             except _STALE:
                 if not kept:
                     raise
-                return self._once(method, target, body, headers or {}, deadline)
+                return self._once(method, target, body, said, deadline)
         except ssl.SSLCertVerificationError as error:
             raise Misconfigured(f"{self.name}: {error.verify_message}") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -142,35 +210,42 @@ class Server:
         connection = self._connection
         if connection is not None and connection.sock is not None:
             with contextlib.suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
+                connection.sock.shutdown(socket.SHUT_RDWR)  # wakes whoever waits; that thread then lets go itself
+        if self._in_hand.acquire(blocking=False):
+            self._drop()
+            self._in_hand.release()
 
     def _once(
         self, method: str, target: str, body: bytes, headers: Mapping[str, str], deadline: float
     ) -> Reply:
-        if self._closed.is_set():
-            raise ConnectionAbortedError("closed")
-        connection = self._connection or self._connect()
-        self._connection = connection
-        try:
-            fixed = {"User-Agent": "village-gateway", "Content-Length": str(len(body))}
-            connection.request(
-                method,
-                target,
-                _slices(connection, body, deadline),
-                {**headers, **fixed},
-                encode_chunked=False,
-            )
-            connection.response_class = _limited_to(deadline)
-            answer = connection.getresponse()
+        with self._in_hand:
+            if self._closed.is_set():
+                raise ConnectionAbortedError("closed")
+            try:
+                reply, goes_on = self._exchange(method, target, body, headers, deadline)
+            except BaseException:
+                self._drop()
+                raise
+            if not goes_on or self._closed.is_set():
+                self._drop()
+        if reply.status in {401, 403}:
+            self._credentials.forget()
+        return reply
+
+    def _exchange(
+        self, method: str, target: str, body: bytes, headers: Mapping[str, str], deadline: float
+    ) -> tuple[Reply, bool]:
+        """One request and its answer; and whether the connection can be used again."""
+        connection = self._connection = self._connection or self._connect()
+        fixed = {"User-Agent": "village-gateway", "Content-Length": str(len(body))}
+        connection.request(method, target, _slices(connection, body, deadline), {**headers, **fixed})
+        connection.response_class = _limited_to(deadline)
+        answer = connection.getresponse()
+        with contextlib.closing(answer):
             content = answer.read(LARGEST_REPLY_BYTES)
             whole = answer.isclosed() or not answer.read(1)
             names = {name.lower(): value for name, value in answer.getheaders()}
-        except BaseException:
-            self._drop()
-            raise
-        if not whole or answer.will_close:
-            self._drop()
-        return Reply(answer.status, names, content)
+            return Reply(answer.status, names, content), whole and not answer.will_close
 
     def _connect(self) -> http.client.HTTPConnection:
         if not self._tls:
@@ -190,19 +265,21 @@ def judge(reply: Reply, now: datetime, lines: int) -> None:
     Args:
         reply: The answer.
         now: For a Retry-After that is a date.
-        lines: How many were sent.
+        lines: How many were sent; 0 when it was no write.
 
     Raises:
         Unavailable: 408, 429 and 5xx: keep, try later.
         TooLarge: 413.
         Refused: 400 and 422, in the server's words; with every line as culprit when it says that it dropped them all.
-        Misconfigured: Everything else (401, 403, 404, a redirect, ...): keep, a person must act.
+        Misconfigured: Everything else (401, 403, 404, a redirect, a page with 200, ...): keep, a person must act.
 
     Source: storage-and-dashboards 1.4.
     """
     words = reply.words
     match reply.status:
-        case 200 | 201 | 202 | 204:
+        case 204:
+            return
+        case 200 if not lines or not reply.body:
             return
         case 400 | 422:
             dropped = _DROPPED.search(words)

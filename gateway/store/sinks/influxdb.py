@@ -26,29 +26,25 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from gateway.clock import Clock
 from gateway.contracts import SinkContext
-from gateway.credentials import Secret, read_secret
-from gateway.errors import Misconfigured, SettingsError
+from gateway.errors import Misconfigured
 from gateway.settings import Pace
 from gateway.store.lineprotocol import Encoder
 from gateway.store.linesink import CHECK_FIELD, CHECK_MEASUREMENT, LineSink, LineWriter, Probe
-from gateway.store.post import Reply, Server, Url, judge
+from gateway.store.post import Credentials, Door, Server, judge, needed_secret
 
 _NAME = r"^[^\x00-\x1f\"\\]+$"  # databases, buckets and organisations: anything printable but quotes
 
 
-class Settings(Pace):
+class Settings(Pace, Door):
     """One InfluxDB.
 
     Attributes:
@@ -64,24 +60,18 @@ class Settings(Pace):
         ca_file: Certificates to trust instead of the system's.
     """
 
-    url: Url
     api: Literal["v1", "v2"] = "v1"
     database: str = Field(default="", pattern=_NAME + r"|^$")
     retention_policy: str = Field(default="", pattern=_NAME + r"|^$")
-    username: str | None = Field(default=None, pattern=r"^[^:\x00-\x1f]+$")
-    password_file: str | None = None
     org: str = Field(default="", pattern=_NAME + r"|^$")
     bucket: str = Field(default="", pattern=_NAME + r"|^$")
     token_file: str | None = None
-    ca_file: Path | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Settings:
         if self.api == "v1":
             if not self.database:
                 raise ValueError("api: v1 needs database:")
-            if (self.username is None) != (self.password_file is None):
-                raise ValueError("username: and password_file: go together")
             if self.org or self.bucket or self.token_file:
                 raise ValueError("org:, bucket: and token_file: belong to api: v2")
         else:
@@ -122,19 +112,17 @@ class V1Writer:
         self._settings = settings
         self._write_query = write_query
         self._clock = clock
-        self._server = Server(settings.url, settings.ca_file)
-        self._authorization: str | None = None
+        self._credentials = Credentials(settings.username, settings.password_file)
+        self._server = Server(settings.url, settings.ca_file, credentials=self._credentials)
 
     def write(self, lines: Sequence[str]) -> None:
         """Store lines; raises like a sink's ``send``."""
-        body = gzip.compress("\n".join(lines).encode(), compresslevel=1, mtime=0)
-        headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
-        judge(self._ask("POST", "/write", self._write_query, body, headers), self._clock.now(), len(lines))
+        judge(self._server.write_lines("/write", self._write_query, lines), self._clock.now(), len(lines))
 
     def steps(self, probe: Probe) -> list[tuple[str, Callable[[], object]]]:
         """Password file, server, database, a real write, and the same point read back with InfluxQL."""
         return [
-            ("credentials", self._credentials),
+            ("credentials", self._credentials.headers),
             ("reach", self._reach),
             ("database", partial(self._query, "SHOW MEASUREMENTS LIMIT 1")),
             ("write", lambda: self.write([probe.line])),
@@ -146,7 +134,7 @@ class V1Writer:
         self._server.close()
 
     def _reach(self) -> None:
-        judge(self._ask("GET", "/ping"), self._clock.now(), 0)
+        judge(self._server.request("GET", "/ping"), self._clock.now(), 0)
 
     def _read_back(self, probe: Probe) -> None:
         result = self._query(
@@ -159,7 +147,7 @@ class V1Writer:
 
     def _query(self, question: str) -> dict[str, Any]:
         query = {"db": self._settings.database, "q": question, "epoch": "ms"}
-        reply = self._ask("GET", "/query", query)
+        reply = self._server.request("GET", "/query", query)
         judge(reply, self._clock.now(), 0)
         try:
             result: dict[str, Any] = json.loads(reply.body)["results"][0]
@@ -168,35 +156,3 @@ class V1Writer:
         if "error" in result:
             raise Misconfigured(str(result["error"]))
         return result
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        query: dict[str, str] | None = None,
-        body: bytes = b"",
-        headers: dict[str, str] | None = None,
-    ) -> Reply:
-        reply = self._server.request(
-            method, path, query, body=body, headers={**(headers or {}), **self._credentials()}
-        )
-        if reply.status in {401, 403}:
-            self._authorization = None  # a password that was changed on disk is read again
-        return reply
-
-    def _credentials(self) -> dict[str, str]:
-        if self._settings.username is None or self._settings.password_file is None:
-            return {}
-        if self._authorization is None:
-            password = needed_secret(self._settings.password_file, "password_file").reveal()
-            pair = f"{self._settings.username}:{password}".encode()
-            self._authorization = "Basic " + base64.b64encode(pair).decode("ascii")
-        return {"Authorization": self._authorization}
-
-
-def needed_secret(name: str, key: str) -> Secret:
-    """A secret without which nothing can be sent; raises Misconfigured in the words of the fault."""
-    try:
-        return read_secret(name, key)
-    except SettingsError as error:
-        raise Misconfigured(str(error)) from error
