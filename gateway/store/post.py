@@ -210,7 +210,9 @@ class Server:
         connection = self._connection
         if connection is not None and connection.sock is not None:
             with contextlib.suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RDWR)  # wakes whoever waits; that thread then lets go itself
+                connection.sock.shutdown(
+                    socket.SHUT_RDWR
+                )  # wakes whoever waits; that thread then lets go itself
         if self._in_hand.acquire(blocking=False):
             self._drop()
             self._in_hand.release()

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.clock import SystemClock
+from gateway.clock import ManualClock
 from gateway.contracts import Entry, Rollup, SinkContext
 from gateway.errors import Misconfigured, Refused, Unavailable
 from gateway.model import Event, Flag, Reading
@@ -30,7 +30,9 @@ PASSWORD = "s3cret-für-liuhe"
 
 
 def context(folder: Path, quantities: Quantities | None = None) -> SinkContext:
-    return SinkContext("far", "liuhe", quantities or load_quantities(), SystemClock(), folder)
+    return SinkContext(
+        "far", "liuhe", quantities or load_quantities(), ManualClock(datetime.now(UTC)), folder
+    )
 
 
 def ask(port: int, path: str, method: str = "GET", **query: str) -> Any:
@@ -65,7 +67,9 @@ def metrics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture
 def sink(server: int, tmp_path: Path) -> Iterator[influxdb.Sink]:
-    sink = influxdb.Sink(influxdb.Settings(url=f"http://127.0.0.1:{server}", database="village"), context(tmp_path))
+    sink = influxdb.Sink(
+        influxdb.Settings(url=f"http://127.0.0.1:{server}", database="village"), context(tmp_path)
+    )
     yield sink
     sink.close()
 
@@ -79,7 +83,9 @@ def entries(*items: Reading | Event | Rollup) -> list[Entry]:
 
 
 def test_a_reading_sent_twice_is_there_once_with_its_flag(sink: influxdb.Sink, server: int) -> None:
-    batch = entries(reading("bin-1/fill", 12.5, flag=Flag.SUSPECT), reading("bin-1/distance", None, flag=Flag.MISSING))
+    batch = entries(
+        reading("bin-1/fill", 12.5, flag=Flag.SUSPECT), reading("bin-1/distance", None, flag=Flag.MISSING)
+    )
     sink.send(batch)
     sink.send(batch)
     rows = influx(server, "SELECT fill, fill_q, distance_q FROM waste_bin WHERE device = 'bin-1'")
@@ -105,8 +111,12 @@ def test_rollups_and_events_have_measurements_of_their_own(sink: influxdb.Sink, 
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
-texts = st.text(st.characters(min_codepoint=32, exclude_characters="\x7f", exclude_categories=["Cs"]), min_size=1)
-keys = st.text(st.characters(min_codepoint=32, exclude_characters="\x7f\\", exclude_categories=["Cs"]), min_size=1)
+texts = st.text(
+    st.characters(min_codepoint=32, exclude_characters="\x7f", exclude_categories=["Cs"]), min_size=1
+)
+keys = st.text(
+    st.characters(min_codepoint=32, exclude_characters="\x7f\\", exclude_categories=["Cs"]), min_size=1
+)
 kinds = st.from_regex(r"[a-z0-9][a-z0-9_.\-]{0,30}", fullmatch=True)
 
 
@@ -121,7 +131,9 @@ def test_whatever_is_written_reads_back_the_same(
     assert row == [1784347200000, pytest.approx(value, rel=0, abs=0), text, kind]
     known = {"time", "site", "device", "kind", "confidence", "evidence"}
     name = f"detail_{key}_text" if key in known else f"{key}_text"
-    answer = json.loads(ask(server, "/query", db="village", q="SELECT * FROM event"))["results"][0]["series"][0]
+    answer = json.loads(ask(server, "/query", db="village", q="SELECT * FROM event"))["results"][0]["series"][
+        0
+    ]
     assert dict(zip(answer["columns"], answer["values"][0], strict=True))[name] == text
 
 
@@ -132,7 +144,9 @@ def test_extreme_numbers_arrive_exactly(sink: influxdb.Sink, server: int, value:
     assert row[1] == value
 
 
-def test_a_type_conflict_is_refused_and_names_the_culprit_when_it_is_alone(sink: influxdb.Sink, server: int) -> None:
+def test_a_type_conflict_is_refused_and_names_the_culprit_when_it_is_alone(
+    sink: influxdb.Sink, server: int
+) -> None:
     ask_write(server, "structure,site=liuhe,device=wall tilt_x=1i 1784347100000")
     bad, good = reading("wall/tilt_x", 1.5), reading("wall/tilt_y", 2.5)
     with pytest.raises(Refused, match="field type conflict") as caught:
@@ -146,7 +160,9 @@ def test_a_type_conflict_is_refused_and_names_the_culprit_when_it_is_alone(sink:
 
 def test_everything_beyond_the_retention_is_named_at_once(server: int, tmp_path: Path) -> None:
     influx(server, "CREATE DATABASE brief WITH DURATION 1d")
-    sink = influxdb.Sink(influxdb.Settings(url=f"http://127.0.0.1:{server}", database="brief"), context(tmp_path))
+    sink = influxdb.Sink(
+        influxdb.Settings(url=f"http://127.0.0.1:{server}", database="brief"), context(tmp_path)
+    )
     old = datetime(2020, 1, 1, tzinfo=UTC)
     with pytest.raises(Refused, match="beyond retention policy") as caught:
         sink.send(entries(*(reading("a/fill", 1.0, old + timedelta(hours=n)) for n in range(5))))
@@ -154,12 +170,20 @@ def test_everything_beyond_the_retention_is_named_at_once(server: int, tmp_path:
     sink.close()
 
 
-def test_points_of_the_future_are_refused_and_their_neighbours_stored(sink: influxdb.Sink, server: int) -> None:
+def test_points_of_the_future_are_refused_and_their_neighbours_stored(
+    sink: influxdb.Sink, server: int
+) -> None:
     late = datetime.now(UTC) + timedelta(days=1)
     with pytest.raises(Refused, match="future") as caught:
-        sink.send(entries(reading("bin-5/fill", 1.0), reading("bin-5/fill", 1.0, late), reading("bin-5/distance", 2.0)))
+        sink.send(
+            entries(
+                reading("bin-5/fill", 1.0), reading("bin-5/fill", 1.0, late), reading("bin-5/distance", 2.0)
+            )
+        )
     assert list(caught.value.culprits or {}) == [1]
-    assert influx(server, "SELECT fill, distance FROM waste_bin WHERE device = 'bin-5'") == [[1784347200000, 1, 2]]
+    assert influx(server, "SELECT fill, distance FROM waste_bin WHERE device = 'bin-5'") == [
+        [1784347200000, 1, 2]
+    ]
 
 
 def ask_write(port: int, line: str) -> None:
@@ -170,7 +194,7 @@ def ask_write(port: int, line: str) -> None:
 
 
 def test_the_check_writes_and_reads_back_for_real(sink: influxdb.Sink, server: int) -> None:
-    steps = ["credentials", "reach", "database", "write", "read back"]
+    steps = ["credentials", "reach", "sign in", "write", "read back"]
     assert sink.check() == [(step, "ok") for step in steps]
     assert len(influx(server, "SELECT sink_check FROM gateway")) == 1
 
@@ -179,7 +203,7 @@ def test_the_check_says_which_step_failed(server: int, tmp_path: Path) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
     checks = {
         ("reach", "Connection refused"): influxdb.Settings(url=nobody, database="village"),
-        ("database", "database not found: absent"): influxdb.Settings(
+        ("write", "database not found"): influxdb.Settings(
             url=f"http://127.0.0.1:{server}", database="absent"
         ),
         ("credentials", "cannot be read"): influxdb.Settings(
@@ -196,7 +220,9 @@ def test_the_check_says_which_step_failed(server: int, tmp_path: Path) -> None:
 
 
 def test_a_missing_database_keeps_everything(server: int, tmp_path: Path) -> None:
-    sink = influxdb.Sink(influxdb.Settings(url=f"http://127.0.0.1:{server}", database="absent"), context(tmp_path))
+    sink = influxdb.Sink(
+        influxdb.Settings(url=f"http://127.0.0.1:{server}", database="absent"), context(tmp_path)
+    )
     with pytest.raises(Misconfigured, match="database not found"):
         sink.send(entries(reading("a/fill", 1.0)))
     sink.close()
@@ -214,12 +240,13 @@ def test_a_password_is_wanted_wrong_refused_and_read_again_when_changed(tmp_path
         anonymous = influxdb.Sink(influxdb.Settings(url=url, database="village"), context(tmp_path))
         with pytest.raises(Misconfigured, match=r"does not let us in \(HTTP 401\)"):
             anonymous.send(entries(reading("a/fill", 1.0)))
+        anonymous.close()
         known = influxdb.Settings(url=url, database="village", username="gateway", password_file=str(secret))
         sink = influxdb.Sink(known, context(tmp_path))
         with pytest.raises(Misconfigured, match="401") as caught:
             sink.send(entries(reading("a/fill", 1.0)))
         assert "wrong" not in str(caught.value)
-        assert sink.check()[-1][0] == "database"
+        assert sink.check()[-1][0] == "sign in"
         secret.write_text(PASSWORD + "\n", encoding="utf-8")
         sink.send(entries(reading("a/fill", 1.0)))
         assert [result for _, result in sink.check()] == ["ok"] * 5
@@ -247,7 +274,9 @@ def exported(port: int, name: str) -> list[dict[str, Any]]:
 
 
 def test_victoria_gets_readings_and_the_numbers_of_events(metrics: int, tmp_path: Path) -> None:
-    sink = victoriametrics.Sink(victoriametrics.Settings(url=f"http://127.0.0.1:{metrics}"), context(tmp_path))
+    sink = victoriametrics.Sink(
+        victoriametrics.Settings(url=f"http://127.0.0.1:{metrics}"), context(tmp_path)
+    )
     batch = entries(
         reading("bin-1/fill", 12.5, flag=Flag.SUSPECT),
         Rollup("bin-1/fill", AT, timedelta(hours=1), 6, 12.5, 11.0, 14.0),
