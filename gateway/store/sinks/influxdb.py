@@ -120,7 +120,7 @@ class V1Writer:
         judge(self._server.write_lines("/write", self._write_query, lines), self._clock.now(), len(lines))
 
     def steps(self, probe: Probe) -> list[tuple[str, Callable[[], object]]]:
-        """Password file, server, a question, a real write (which needs the database), and the same point read back with InfluxQL."""
+        """Password file, server, a question, a real write, and the same point read back with InfluxQL."""
         return [
             ("credentials", self._credentials.headers),
             ("reach", self._reach),
