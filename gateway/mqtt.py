@@ -38,7 +38,6 @@ from gateway.schema import Duration, Strict, duration
 LARGEST_PAYLOAD_BYTES = 64 * 1024  # reference: reliability-and-security, promise P7
 CONNECT_TIMEOUT_S = 5.0
 SESSION_EXPIRY_S = 14 * 86400  # as persistent_client_expiration of the shipped broker settings
-RECEIVE_MAXIMUM = 500  # as max_inflight_messages of the shipped broker settings
 READS_IN_A_ROW = 200  # then acknowledgements and other outgoing packets get their turn
 FAILURE = 0x80  # MQTT 5 section 2.4: a reason code of 0x80 or greater is a failure (SUBACK of 3.1.1: 0x80)
 
@@ -78,6 +77,8 @@ class BrokerSettings(Strict):
             (``LoadCredential=``).
         tls: Encryption; ``tls: {}`` trusts the system's authorities.
         keepalive: A dead connection is noticed within twice this time.
+        inflight: Most messages that the broker sends ahead of our acknowledgement (MQTT 5; for 3.1.1 the broker's own
+            ``max_inflight_messages`` decides, 20 unless the shipped drop-in is in place).
     """
 
     host: str = Field(default="127.0.0.1", min_length=1, max_length=253)
@@ -88,6 +89,7 @@ class BrokerSettings(Strict):
     password_file: str | None = None
     tls: Tls | None = None
     keepalive: Duration = Field(default=duration("30s"))
+    inflight: int = Field(default=500, ge=1, le=65535)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> BrokerSettings:
@@ -169,6 +171,7 @@ class Connection:
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
+        self._tls: _Context | None = None
         self._client = self._new_client(client_id)
         self._thread = threading.Thread(target=self._run, name=f"mqtt-{client_id}", daemon=True)
 
@@ -248,12 +251,13 @@ class Connection:
         password = read_secret(settings.password_file, "password_file") if settings.password_file else None
         self._client.username_pw_set(settings.username, password.reveal() if password else None)
         if settings.tls is not None:
-            self._client.tls_set_context(tls_context(settings.tls))
+            self._tls = tls_context(settings.tls)
+            self._client.tls_set_context(self._tls)
         host, port = settings.address
         keepalive = int(settings.keepalive.total_seconds())
         if settings.protocol == "5":
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
-            properties.ReceiveMaximum = RECEIVE_MAXIMUM
+            properties.ReceiveMaximum = settings.inflight
             if self._session:
                 properties.SessionExpiryInterval = SESSION_EXPIRY_S
             self._client.connect(host, port, keepalive, clean_start=not self._session, properties=properties)
@@ -300,9 +304,9 @@ class Connection:
                 self._client.loop_write()
         except (OSError, ValueError):
             pass  # a goodbye that cannot be said
-        sock = self._client.socket()
-        if sock is not None:
-            sock.close()
+        for sock in (self._client.socket(), self._tls.last if self._tls else None):
+            if sock is not None:
+                sock.close()
         self._wake_in.close()
         self._wake_out.close()
         self._ended = True
@@ -322,7 +326,7 @@ class Connection:
             manual_ack=True,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
-        client.max_inflight_messages_set(RECEIVE_MAXIMUM)
+        client.max_inflight_messages_set(self._settings.inflight)
         client.max_queued_messages_set(0)
         client.on_socket_open = self._socket_open
         client.on_connect = self._connected
@@ -394,14 +398,29 @@ class Connection:
         self._reason = self._reason or ("stopped" if self._stopping else f"{who}: {code}")
 
 
-def tls_context(settings: Tls) -> ssl.SSLContext:
+class _Context(ssl.SSLContext):
+    """Remembers its socket, because paho lets go of it without closing when the handshake fails."""
+
+    last: ssl.SSLSocket | None = None
+
+    def wrap_socket(self, *args: Any, **more: Any) -> ssl.SSLSocket:
+        """As always."""
+        self.last = super().wrap_socket(*args, **more)
+        return self.last
+
+
+def tls_context(settings: Tls) -> _Context:
     """What TLS settings mean.
 
     Raises:
         Lost: A file is missing, is no certificate, or others may read the private key; in words.
     """
     try:
-        context = ssl.create_default_context(cafile=settings.ca)
+        context = _Context(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and name
+        if settings.ca is None:
+            context.load_default_certs()
+        else:
+            context.load_verify_locations(settings.ca)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if settings.cert is not None and settings.key is not None:
             key = secret_path(settings.key)

@@ -133,7 +133,7 @@ class Intake:
             return Word(None if device is None else device.slug, heard)
         fingerprint = _fingerprint(device.slug, heard.uplink) if heard.uplink else None
         try:
-            samples = self.samples(device, heard)
+            samples = self.samples(device, heard, received)
             readings = self._readings(device, heard, samples, received)
         except BadReply as error:
             return Word(device.slug, heard, fingerprint=fingerprint, problem=str(error))
@@ -142,7 +142,7 @@ class Intake:
         events = [] if message.retained else _events(device.slug, heard, received)
         return Word(device.slug, heard, (*readings, *events), samples, fingerprint)
 
-    def samples(self, device: Device, heard: Heard) -> tuple[Sample, ...]:
+    def samples(self, device: Device, heard: Heard, received: datetime) -> tuple[Sample, ...]:
         """The decoded fields, each with its time.
 
         Raises:
@@ -153,7 +153,7 @@ class Intake:
         else:
             if device.model is None:
                 raise BadReply(f"{device.slug} has no model: in the site file; its bytes mean nothing")
-            found = _decoded(device, heard.uplink, self._dirs)
+            found = _decoded(device, heard.uplink, self._dirs, heard.at or received)
         return tuple(replace(sample, at=heard.at) if sample.at is None else sample for sample in found)
 
     def _readings(
@@ -193,7 +193,7 @@ class Intake:
         return replace(reading, flag=flag, flagged_by=by)
 
 
-def _decoded(device: Device, uplink: Uplink, dirs: Sequence[Path]) -> Sequence[Sample]:
+def _decoded(device: Device, uplink: Uplink, dirs: Sequence[Path], at: datetime) -> Sequence[Sample]:
     model = device.model
     assert model is not None
     if model.wire == "json":
@@ -207,6 +207,7 @@ def _decoded(device: Device, uplink: Uplink, dirs: Sequence[Path]) -> Sequence[S
         device.settings.options,
         catalogue_dirs=dirs,
         server_object=uplink.server_object,
+        received=at,
     )
 
 
