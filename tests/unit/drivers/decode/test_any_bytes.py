@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivers.decode.decentlab_models import MODELS
 from drivers.decode.lorawan import decentlab, fixed, netvox, sensoneo
-from drivers.decode.lorawan.decentlab import MODELS
 from drivers.decode.lorawan.fixed import LAYOUTS
 from drivers.decode.sample import Sample
 from gateway.errors import BadReply

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from drivers.decode import lorawan
-from drivers.decode.lorawan.decentlab import MODELS, decode
+from drivers.decode.decentlab_models import MODELS
+from drivers.decode.lorawan.decentlab import decode
 from drivers.decode.sample import Sample
 from gateway.catalogue import Catalogue
 from gateway.errors import BadReply
@@ -129,3 +130,27 @@ def test_the_sentinel_of_a_network_servers_codec_is_no_value(
     readings = told(model, samples, quantities)["readings"]
     assert readings["water_temp"]["flag"] == "MISSING"
     assert readings["do"]["value"] == 8.69
+
+
+def test_the_laser_sends_the_spread_of_its_samples() -> None:
+    fields = one("023ec50003067a06360686067c0636067c068606860686000a0053000a0be6", model="dl-lid2").fields
+    assert fields == {
+        "distance_average": 1658,
+        "distance_minimum": 1590,
+        "distance_maximum": 1670,
+        "distance_median": 1660,
+        "distance_p10": 1590,
+        "distance_p25": 1660,
+        "distance_p75": 1670,
+        "distance_p90": 1670,
+        "distance_most_frequent": 1670,
+        "valid_samples": 10,
+        "acquisition_ms": pytest.approx(81.05, abs=0.01),
+        "samples": 10,
+        "battery": 3.046,
+    }
+
+
+def test_a_pressure_scale_of_nothing_is_refused() -> None:
+    with pytest.raises(BadReply, match="kp: 0 counts for a bar cannot be"):
+        one("02032b0003806797810c2b", model="dl-pr36", kp=0)
