@@ -73,7 +73,8 @@ class Register(Strict):
         offset: See scale.
         decimals_from: Field whose low byte is the number of decimals (Kuntze): value = raw / 10**that.
         missing: Raw values (as the type reads them, or their bit pattern) that mean "no value", with the word for why.
-        unit: Another unit id than the device's (two registers under two ids in one housing).
+        unit: Another unit id than the device's (two registers under two ids in one housing), as they leave the
+            factory; a device at another address moves with both.
         period: Another poll period than the device's.
     """
 

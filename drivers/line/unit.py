@@ -102,7 +102,8 @@ class Unit:
 
     def request(self, frame: Frame) -> Request:
         """The question of a frame."""
-        unit = self.address if frame.unit is None else frame.unit
+        factory = self.model.serial.unit if self.model.serial else 1
+        unit = self.address if frame.unit is None else frame.unit + self.address - factory
         return Request(unit, frame.function, frame.start, frame.count)
 
     def refused(self, frame: Frame, problem: str) -> tuple[Frame, ...]:

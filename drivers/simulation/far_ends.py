@@ -27,7 +27,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from drivers.simulation.actors import Actor
 from drivers.simulation.broker import HOST, EmbeddedBroker
 from drivers.simulation.envelopes import Message
-from drivers.simulation.probes import Probe, ProbeServer, registers_of
+from drivers.simulation.probes import Probe, ProbeServer, commands_of, registers_of
 from drivers.simulation.story import Play
 from drivers.simulation.world import World
 from gateway.clock import Clock
@@ -190,7 +190,9 @@ class FarEnds:
                 for register in actor.device.model.registers.values()
             }
             for offset in offsets:
-                units[unit + offset] = Probe(partial(self._registers, actor, offset))
+                units[unit + offset] = Probe(
+                    partial(self._registers, actor, offset), commands_of(actor.device.model)
+                )
         return units
 
     def _registers(self, actor: Actor, offset: int) -> Mapping[tuple[int, int], int] | None:

@@ -49,10 +49,12 @@ class Probe:
 
     Attributes:
         registers: What it would answer now, asked anew for every request; ``None``: no answer (a cut cable).
+        accepts: Function and address of the writes it acknowledges (what starts a measurement).
         polls: Requests it has answered.
     """
 
     registers: Callable[[], Registers | None]
+    accepts: frozenset[tuple[int, int]] = frozenset()
     polls: int = 0
 
 
@@ -119,6 +121,8 @@ class ProbeServer:
         registers = probe.registers()
         if registers is None:
             return None
+        if len(request) >= 6 and (function, int.from_bytes(request[2:4], "big")) in probe.accepts:
+            return request[:6]  # functions 6 and 16 alike: unit, function, address, value or count
         if function not in {1, 2, 3, 4}:
             return self._exception(unit, function, ILLEGAL_FUNCTION)
         if len(request) != 6:
@@ -159,10 +163,17 @@ def registers_of(
     for name, register in model.registers.items():
         if (register.unit if register.unit is not None else own) - own != unit_offset:
             continue
-        for offset, word in enumerate(_words(register, raw.get(name, 0.0), register.order or model.order)):
+        order = register.order or (model.order if register.width > 1 else "ABCD")
+        for offset, word in enumerate(_words(register, raw.get(name, 0.0), order)):
             key = (register.function, register.address + offset)
             contents[key] = contents.get(key, 0) | word if register.type == "bit" else word
-    return contents | _holes(contents, model.limits.hole)
+    started_by = {(step.function, step.address): 0 for step in model.prepare if step.function == 3}
+    return contents | _holes(contents, model.limits.hole) | started_by
+
+
+def commands_of(model: DeviceModel) -> frozenset[tuple[int, int]]:
+    """The writes that start a measurement of this model."""
+    return frozenset((step.function, step.address) for step in model.prepare if step.function != 3)
 
 
 def _raw_fields(model: DeviceModel, values: Mapping[str, float], quantities: Quantities) -> dict[str, float]:
