@@ -8,7 +8,7 @@ MIN_SERVER_TESTS ?= 0
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test venv lock clean
+.PHONY: help demo test venv install lock clean
 
 help:  ## these lines
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -29,6 +29,19 @@ test:  ## lint, types, import contract and all tests; as root installs the Debia
 venv:  ## .venv with the command `village` and all development tools
 	@scripts/bootstrap.sh venv
 	@echo "try: $(BIN)/village --help"
+
+install:  ## (root) the systemd unit and /etc/village for a checkout in /opt/village; SERIAL=1 for RS-485 adapters
+	@test "$$(id -u)" = 0 || { echo "make install needs root: sudo make install"; exit 1; }
+	@test "$(CURDIR)" = /opt/village || echo "note: the unit starts /opt/village/.venv/bin/village, this checkout is $(CURDIR)"
+	@scripts/bootstrap.sh demo
+	install -d -m 755 $(DESTDIR)/etc/village $(DESTDIR)/etc/systemd/system $(DESTDIR)/usr/local/bin
+	install -d -m 700 $(DESTDIR)/etc/village/credentials
+	install -m 644 systemd/village-gateway.service $(DESTDIR)/etc/systemd/system/
+	if [ -n "$(SERIAL)" ]; then install -d $(DESTDIR)/etc/systemd/system/village-gateway.service.d && \
+	  install -m 644 systemd/village-gateway.service.d/serial.conf $(DESTDIR)/etc/systemd/system/village-gateway.service.d/; fi
+	ln -sf /opt/village/.venv/bin/village $(DESTDIR)/usr/local/bin/village
+	if [ -z "$(DESTDIR)" ] && command -v systemctl >/dev/null; then systemctl daemon-reload; fi
+	@echo "next: village init /etc/village --mqtt localhost   then: systemctl enable --now village-gateway"
 
 lock:  ## new versions into requirements/*.txt, from the ranges in setup.cfg
 	@scripts/lock.sh

@@ -48,6 +48,7 @@ class Deriver:
     """
 
     def __init__(self, devices: Mapping[str, Device], quantities: Quantities) -> None:
+        self._devices = dict(devices)
         self._derivations = {
             slug: tuple(one for one in _derivations_of(device, quantities))
             for slug, device in devices.items()
@@ -75,6 +76,12 @@ class Deriver:
         for device, readings in by_device.items():
             for derivation in self._derivations.get(device, ()):
                 derivation.prime(readings)
+
+    def inherit(self, before: Deriver) -> None:
+        """Take over the derivations of the devices that are the same in both (a site was reloaded)."""
+        for slug, derivations in before._derivations.items():
+            if slug in self._derivations and self._devices[slug] == before._devices[slug]:
+                self._derivations[slug] = derivations
 
     @property
     def revision(self) -> int:

@@ -13,6 +13,7 @@ SILENT_PERIODS = 3  # reference 8.3: k = 3, never below half an hour
 SILENT_AT_LEAST_S = 1800.0
 LOW_DISK_BYTES = 200_000_000
 SINK_QUIET_S = 120.0
+SINK_TROUBLE = frozenset({"unreachable", "misconfigured", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,8 @@ def _devices(status: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _sinks(status: Mapping[str, Any]) -> Iterator[Problem]:
     for name, sink in status["sinks"].items():
-        quiet = sink["last_success_age_s"]
-        if sink["state"] not in {"ok", "idle"} and (quiet is None or quiet > SINK_QUIET_S):
+        quiet = sink["last_success"]
+        if sink["state"] in SINK_TROUBLE and (quiet is None or quiet > SINK_QUIET_S):
             facts = {"sink": name, "age": age(quiet), "backlog": sink["backlog"], "error": sink["last_error"]}
             yield Problem("sink_down", facts, urgent=True)
         if sink["parked"]:
@@ -109,9 +110,11 @@ def _sinks(status: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _store(status: Mapping[str, Any]) -> Iterator[Problem]:
     journal = status["journal"]
-    if journal["disk_free"] < LOW_DISK_BYTES:
-        yield Problem("disk", {"free": f"{journal['disk_free'] / 1e6:.0f} MB"}, urgent=True)
+    if journal["free"] < LOW_DISK_BYTES:
+        yield Problem("disk", {"free": f"{journal['free'] / 1e6:.0f} MB"}, urgent=True)
     if journal["evicted"]:
         yield Problem("evicted", {"number": journal["evicted"]})
-    if journal["corrupt_files"]:
-        yield Problem("corrupt", {"number": len(journal["corrupt_files"])}, urgent=True)
+    if journal["corrupt"]:
+        yield Problem("corrupt", {"number": len(journal["corrupt"])}, urgent=True)
+    if journal["stuck"]:
+        yield Problem("stuck", {"reason": journal["stuck"]}, urgent=True)

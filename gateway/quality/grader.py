@@ -48,6 +48,15 @@ class Grader:
             self._of(name).past.remember(reading)
         self._presence.prime(latest)
 
+    def inherit(self, before: Grader) -> None:
+        """Take over what another grader knows of the devices that are the same in both (a site was reloaded)."""
+        for name, series in before._series.items():
+            device = self._devices.get(series.device)
+            if device is not None and device == before._devices.get(series.device):
+                self._series[name] = series
+        self._presence.inherit(before._presence)
+        self._witnesses = before._witnesses
+
     def grade(self, reading: Reading, *, clock_trusted: bool = True) -> Reading:
         """The same reading with its flag.
 

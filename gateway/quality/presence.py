@@ -44,6 +44,12 @@ class Presence:
             if known is not None and known.value == 0:
                 self._away.add(device)
 
+    def inherit(self, before: Presence) -> None:
+        """Take over who was heard when, and who was away."""
+        self._ticked = before._ticked
+        self._heard = {device: at for device, at in before._heard.items() if device in self._limits}
+        self._away = {device for device in before._away if device in self._limits}
+
     def heard(self, device: str, quantity: str, reading: Reading) -> Reading | None:
         """Note a sign of life.
 

@@ -1,0 +1,339 @@
+"""Build the house, open it, close it: what opens first closes last.
+
+::
+
+    journal ─► forwarders ─► spine ─► sources ─► API          (opened in this order)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import gateway
+from gateway import plugins, systemd
+from gateway.api import Api
+from gateway.bus import Bus
+from gateway.clock import Clock
+from gateway.contracts import Context, Device, SinkContext, SourceHealth
+from gateway.deriver import Deriver
+from gateway.latest import Latest
+from gateway.model import Delivery, Tick
+from gateway.quality.grader import Grader
+from gateway.settings import DeviceSettings
+from gateway.site import Plugin, Site, load_site
+from gateway.sources import Sources, Wanted
+from gateway.spine import Spine
+from gateway.store.forward import Forwarder
+from gateway.store.journal import Journal
+
+TICK_S = 10.0
+STALLED_S = 25.0  # below WatchdogSec=30: a stage that has made no progress for this long is stuck
+MEMORY_OF_DERIVER = "deriver"
+UPLINK_WORKS = frozenset({"up to date", "sending", "catching up"})
+
+_log = logging.getLogger(__name__)
+
+
+class House:
+    """The running gateway.
+
+    Args:
+        site: Read and checked.
+        state_dir: Everything that must survive a power cut lies here.
+        clock: The only clock of the house.
+    """
+
+    def __init__(self, site: Site, state_dir: Path, clock: Clock) -> None:
+        self.site = site
+        self.state_dir = state_dir
+        self.clock = clock
+        self.latest = Latest()
+        self.address = ""
+        self.started = clock.now()
+        self._began = clock.monotonic()
+        self.bus = Bus()
+        self.journal = Journal(state_dir, clock, site.village.store)
+        self.forwarders: dict[str, tuple[Plugin, Forwarder]] = {}
+        self.sources = Sources(self.bus, clock, self._context)
+        self.spine: Spine | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._probe = _Probe(clock)
+        self._remembered = -1
+        self._beats: dict[str, tuple[int, float]] = {}
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
+        """Open the house, work until ``stop`` is set, close it with nothing lost.
+
+        Args:
+            stop: Set by a signal handler.
+            ready: Called once when journal and sources are open.
+        """
+        self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await asyncio.to_thread(self.journal.open)
+        try:
+            await self._work(stop, ready)
+        finally:
+            await asyncio.to_thread(self._close_store)
+
+    async def _work(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+        known = self.journal.latest()
+        self.latest = Latest(known)
+        grader = Grader(self.site.quantities, self.site.devices)
+        deriver = Deriver(self.site.devices, self.site.quantities)
+        grader.prime(known)
+        deriver.prime(known)
+        memory = self.journal.bookmark(MEMORY_OF_DERIVER)
+        if memory:
+            deriver.restore(json.loads(memory))
+        self.spine = Spine(
+            self.bus, self.journal, grader=grader, deriver=deriver, latest=self.latest, clock=self.clock
+        )
+        self._apply_sinks(self.site)
+        async with asyncio.TaskGroup() as outer:
+            outer.create_task(self.spine.run(), name="spine")
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                await self.sources.apply(group, _wanted(self.site))
+                api = Api(self)
+                group.create_task(api.serve(), name="api")
+                ticking = group.create_task(self._tick(), name="tick")
+                if not await self.sources.opened(5.0):
+                    _log.warning("a source is still opening after 5 s; going on")
+                ready()
+                systemd.notify("READY=1", f"STATUS={len(self.site.devices)} devices")
+                _log.info("ready site=%s devices=%d", self.site.village.site.slug, len(self.site.devices))
+                await stop.wait()
+                systemd.notify("STOPPING=1")
+                _log.info("stopping")
+                await self.sources.stop()
+                ticking.cancel()
+                api.stop()
+            self.bus.close()
+        self._remember()
+
+    async def reload(self) -> dict[str, Any]:
+        """Read the site again and apply what changed; a faulty site changes nothing.
+
+        Raises:
+            SettingsError: What is wrong with the new site.
+        """
+        site = await asyncio.to_thread(load_site, self.site.path)
+        fixed = [
+            part
+            for part in ("site", "store", "api")
+            if getattr(site.village, part) != getattr(self.site.village, part)
+        ]
+        before, self.site = self.site, site
+        assert self._group is not None
+        assert self.spine is not None
+        if before.devices != site.devices or before.quantities is not site.quantities:
+            self._judge_anew(self.spine)
+        outcome: dict[str, Any] = {"sources": await self.sources.apply(self._group, _wanted(site))}
+        outcome["sinks"] = await asyncio.to_thread(self._apply_sinks, site)
+        outcome["needs_restart"] = fixed
+        _log.info("reloaded %s", json.dumps(outcome))
+        return outcome
+
+    def _judge_anew(self, spine: Spine) -> None:
+        """Fresh grader and deriver for a changed site; devices that did not change keep their past."""
+        grader = Grader(self.site.quantities, self.site.devices)
+        grader.prime(self.latest)
+        grader.inherit(spine.grader)
+        deriver = Deriver(self.site.devices, self.site.quantities)
+        deriver.prime(self.latest)
+        deriver.restore(spine.deriver.memory())
+        deriver.inherit(spine.deriver)
+        spine.grader, spine.deriver = grader, deriver
+
+    def status(self) -> dict[str, Any]:
+        """What the box is doing, as plain data: ``village status``, metrics and the board read it."""
+        now = self.clock.monotonic()
+        journal = self.journal.status()
+        return {
+            "site": self.site.village.site.slug,
+            "name": self.site.village.site.name,
+            "language": self.site.village.site.language,
+            "started": self.started.isoformat(),
+            "uptime_s": round(now - self._began, 1),
+            "sources": {name: _source_status(health, now) for name, health in self.sources.health.items()},
+            "devices": self._devices_status(now),
+            "journal": _plain(asdict(journal)),
+            "sinks": {
+                name: _plain(asdict(forwarder.status())) for name, (_, forwarder) in self.forwarders.items()
+            },
+            "clock": {"trusted": self.clock.trusted(), "now": self.clock.now().isoformat()},
+            "bus": {"waiting": len(self.bus), "dropped": self.bus.dropped},
+            "quality": {flag.name: count for flag, count in self.spine.flags.items()} if self.spine else {},
+            "events": self.spine.events if self.spine else 0,
+            "stalled": self._stalled(),
+            "versions": {
+                "village": gateway.__version__,
+                "python": platform.python_version(),
+                "sqlite": journal.sqlite,
+                "machine": platform.machine(),
+            },
+        }
+
+    def vitals(self) -> Mapping[str, float]:
+        """The gateway's own figures, for the health source."""
+        statuses = [forwarder.status() for _, forwarder in self.forwarders.values()]
+        figures = {
+            "clock_trusted": float(self.clock.trusted()),
+            "dropped": float(self.bus.dropped + self.journal.status().evicted),
+        }
+        if statuses:
+            figures["backlog"] = float(max(status.backlog for status in statuses))
+            figures["uplink"] = float(any(status.state in UPLINK_WORKS for status in statuses))
+        return figures
+
+    def _context(self, name: str, wanted: Wanted, health: SourceHealth) -> Context:
+        return Context(
+            name=name,
+            site=self.site.village.site.slug,
+            devices=wanted.devices,
+            quantities=self.site.quantities,
+            catalogue=self.site.catalogue,
+            clock=self.clock,
+            health=health,
+            state_dir=self.state_dir / "sources" / name,
+            vitals=self.vitals,
+            catalogue_dirs=self.site.catalogue_dirs,
+            zone=self.site.village.site.zone,
+        )
+
+    def _apply_sinks(self, site: Site) -> dict[str, list[str]]:
+        outcome: dict[str, list[str]] = {"kept": [], "started": [], "stopped": [], "replaced": []}
+        for name in [name for name in self.forwarders if name not in site.sinks]:
+            self.forwarders.pop(name)[1].stop()
+            outcome["stopped"].append(name)
+        for name, plugin in site.sinks.items():
+            running = self.forwarders.get(name)
+            if running is not None and running[0].settings == plugin.settings:
+                outcome["kept"].append(name)
+                continue
+            if running is not None:
+                running[1].stop()
+            context = SinkContext(
+                name=name,
+                site=site.village.site.slug,
+                quantities=site.quantities,
+                clock=self.clock,
+                state_dir=self.state_dir / "sinks" / name,
+            )
+            sink = plugin.module.Sink(plugin.settings, context)
+            forwarder = Forwarder(name, sink, self.journal, self.clock, pace=_pace(plugin))
+            forwarder.start()
+            self.forwarders[name] = (plugin, forwarder)
+            outcome["replaced" if running is not None else "started"].append(name)
+        return outcome
+
+    async def _tick(self) -> None:
+        """Time passes even when nothing is heard; also the pulse that the watchdog follows through every stage."""
+        period = min(TICK_S, (systemd.watchdog_period_s() or TICK_S * 3) / 3)
+        while True:
+            await self.bus.put(Delivery((Tick(self.clock.now()),), self._probe))
+            await self.clock.sleep(period)
+            stalled = self._stalled()
+            if not stalled:
+                systemd.notify("WATCHDOG=1")
+            self._remember()
+
+    def _stalled(self) -> list[str]:
+        """Which stages have made no progress although they should have."""
+        now = self.clock.monotonic()
+        stages = {"intake": self.spine.passed if self.spine else now, "commit": self._probe.settled}
+        for name, (_, forwarder) in self.forwarders.items():
+            beats = forwarder.status().beats
+            if self._beats.get(name, (-1, 0.0))[0] != beats:
+                self._beats[name] = (beats, now)
+            stages[f"forward {name}"] = self._beats[name][1]
+        return [name for name, passed in stages.items() if now - passed > STALLED_S]
+
+    def _remember(self) -> None:
+        """Write down what the deriver has learnt, when it has learnt something."""
+        if self.spine is not None and self.spine.deriver.revision != self._remembered:
+            self._remembered = self.spine.deriver.revision
+            self.journal.set_bookmark(MEMORY_OF_DERIVER, json.dumps(self.spine.deriver.memory()))
+
+    def _devices_status(self, now: float) -> dict[str, dict[str, Any]]:
+        heard: dict[str, dict[str, Any]] = {}
+        for slug, device in self.site.devices.items():
+            health = self.sources.health.get(device.settings.source)
+            last = health.devices.get(slug) if health else None
+            heard[slug] = {
+                "name": device.settings.name,
+                "source": device.settings.source,
+                "age_s": None if last is None else round(now - last, 1),
+                "period_s": device.period.total_seconds(),
+                "error": health.device_errors.get(slug, "") if health else "",
+            }
+        return heard
+
+    def _close_store(self) -> None:
+        for _, forwarder in self.forwarders.values():
+            forwarder.stop()
+        self.journal.close()
+
+
+class _Probe:
+    """A receipt that nobody waits for: settled means that the journal's thread is alive and commits."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.settled = clock.monotonic()
+
+    def settle(self) -> None:
+        self.settled = self._clock.monotonic()
+
+
+def _wanted(site: Site) -> dict[str, Wanted]:
+    """The sources of a site, and the gateway's own health, which is one too."""
+    wanted = {name: Wanted(plugin, site.devices_of(name)) for name, plugin in site.sources.items()}
+    if not any(plugin.module.__name__.endswith(".health") for plugin in site.sources.values()):
+        module = plugins.load("driver", "health")
+        own = Device("gateway", DeviceSettings(source="health"))
+        wanted["health"] = Wanted(Plugin("health", module, module.Settings()), (own,))
+    return wanted
+
+
+def _source_status(health: SourceHealth, now: float) -> dict[str, Any]:
+    ages = {slug: round(now - heard, 1) for slug, heard in health.devices.items()}
+    return {
+        "state": health.state,
+        "received": health.received,
+        "refused": health.refused,
+        "duplicates": health.duplicates,
+        "dropped": health.dropped,
+        "overdue": health.overdue,
+        "reopened": health.reopened,
+        "last_good_age_s": None if health.last_good is None else round(now - health.last_good, 1),
+        "last_good_at": health.last_good_at.isoformat() if health.last_good_at else None,
+        "last_error": health.last_error,
+        "devices": ages,
+        "device_errors": dict(health.device_errors),
+        "unknown": {name: at.isoformat() for name, at in health.unknown.items()},
+        "notes": dict(health.notes),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Plain JSON data: times as ISO text, tuples as lists."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return round(value.total_seconds(), 3)
+    if isinstance(value, Path):
+        return str(value)
+    return value

@@ -1,0 +1,120 @@
+"""``village check SITE``: validate everything without running."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from drivers.decode import lorawan, registers
+from drivers.decode.flat import flatten
+from drivers.decode.sample import Sample
+from gateway.catalogue import DeviceModel, Example
+from gateway.clock import SystemClock
+from gateway.commands.decode import report
+from gateway.contracts import SinkContext
+from gateway.errors import BadReply, Fault, SettingsError
+from gateway.site import Site, load_site
+
+HELP = (
+    "validate a site: settings, device models and their examples; with --sinks also write to every database"
+)
+EXAMPLE = """
+village check /etc/village
+village check /etc/village --sinks
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The words of this command."""
+    parser.add_argument(
+        "site", type=Path, nargs="?", default=Path(), help="folder with village.yaml (default: here)"
+    )
+    parser.add_argument(
+        "--sinks", action="store_true", help="really write a point to every sink and read it back"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what was checked; raise SettingsError with everything that is wrong."""
+    site = load_site(args.site)
+    faults = _example_faults(site)
+    if faults:
+        raise SettingsError(*faults)
+    used = {device.model.model for device in site.devices.values() if device.model}
+    print(
+        f"{site.path}: ok: {len(site.devices)} devices of {len(used)} models, {len(site.sources)} sources,"
+        f" {len(site.sinks)} sinks; {len(site.catalogue)} device models with their examples"
+    )
+    return _check_sinks(site) if args.sinks else 0
+
+
+def _example_faults(site: Site) -> list[Fault]:
+    """Every example of every device model, decoded."""
+    faults = []
+    for model in site.catalogue.values():
+        path = next(
+            (folder / f"{model.model}.yaml" for folder in reversed(site.catalogue_dirs)
+             if (folder / f"{model.model}.yaml").exists()), Path(model.model)
+        )  # fmt: skip
+        for index, example in enumerate(model.examples):
+            problem = _problem(model, example, site)
+            if problem:
+                faults.append(Fault(str(path), 0, f"examples[{index}]", problem))
+    return faults
+
+
+def _problem(model: DeviceModel, example: Example, site: Site) -> str:
+    """What an example gives instead of what it says; empty when it is right."""
+    try:
+        samples = _samples(model, example, site.catalogue_dirs)
+    except (BadReply, ValueError) as error:
+        return f"cannot be decoded: {error}"
+    shown = report(model, samples, site.quantities, datetime.now(UTC))
+    found = {quantity: reading["value"] for quantity, reading in shown["readings"].items()}
+    if set(found) != set(example.readings):
+        return f"gives {', '.join(sorted(found)) or 'nothing'}, says {', '.join(sorted(example.readings))}"
+    for quantity, wanted in example.readings.items():
+        value = found[quantity]
+        if (value is None) != (wanted is None) or (
+            value is not None
+            and wanted is not None
+            and not math.isclose(value, wanted, rel_tol=1e-6, abs_tol=1e-12)
+        ):
+            return f"{quantity} is {value}, says {wanted}"
+    return ""
+
+
+def _samples(model: DeviceModel, example: Example, dirs: tuple[Path, ...]) -> list[Sample]:
+    if model.wire == "json":
+        return [Sample(flatten(example.json_payload))]
+    payload = bytes.fromhex((example.hex or "").replace(" ", ""))
+    if model.wire == "modbus":
+        request = bytes.fromhex(example.request.replace(" ", "")) if example.request else None
+        return [registers.sample_of_reply(model, payload, request)]
+    return lorawan.decode(model, payload, example.port, example.options, catalogue_dirs=dirs)
+
+
+def _check_sinks(site: Site) -> int:
+    failed = 0
+    for name, plugin in site.sinks.items():
+        with tempfile.TemporaryDirectory(prefix="village-check-") as folder:
+            context = SinkContext(
+                name=name,
+                site=site.village.site.slug,
+                quantities=site.quantities,
+                clock=SystemClock(),
+                state_dir=Path(folder),
+            )
+            sink = plugin.module.Sink(plugin.settings, context)
+            try:
+                for step, outcome in sink.check():
+                    good = outcome == "ok"
+                    failed += not good
+                    print(f"{name}: {step}: {outcome}", file=sys.stdout if good else sys.stderr)
+            finally:
+                sink.close()
+    return 69 if failed else 0

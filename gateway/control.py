@@ -1,0 +1,68 @@
+"""Where a running daemon lives, and asking it over its local socket."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import Fault, SettingsError, Unavailable
+from gateway.site import site_file
+
+SOCKET_NAME = "control.sock"
+ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
+
+
+def add_state(parser: argparse.ArgumentParser) -> None:
+    """The option that names the state folder; several commands have it."""
+    parser.add_argument(
+        "--state", type=Path, help="state folder (default: $STATE_DIRECTORY, else SITE/state)"
+    )
+
+
+def state_dir(state: Path | None, site: Path) -> Path:
+    """Where the journal lies: what was said, else what systemd says, else beside the site."""
+    if state is not None:
+        return state
+    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    return Path(given) if given else site_file(site).parent / "state"
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def ask(state: Path, path: str, *, method: str = "GET", timeout_s: float = 10.0) -> Any:
+    """One question to the daemon whose state folder this is.
+
+    Raises:
+        Unavailable: No daemon answers there.
+        SettingsError: It answers that a file must be mended.
+    """
+    connection = _UnixConnection(state / SOCKET_NAME, timeout_s)
+    try:
+        connection.request(method, path)
+        reply = connection.getresponse()
+        body = json.loads(reply.read(ANSWER_LIMIT_BYTES))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Unavailable(f"no gateway answers at {state / SOCKET_NAME} ({error}); is it running?") from error
+    finally:
+        connection.close()
+    if reply.status == http.client.UNPROCESSABLE_ENTITY:
+        raise SettingsError(*(Fault("", 0, "", text) for text in body["faults"]))
+    if reply.status != http.client.OK:
+        raise Unavailable(f"the gateway answered {reply.status}: {body.get('error', '')}")
+    return body

@@ -1,0 +1,91 @@
+"""The one path of an observation: graded, derived, written down, remembered.
+
+Nothing else decides the order. An unexpected exception here ends the process: a broken spine must never pretend to be
+alive (the supervisor of the process starts it again, and what was not acknowledged comes again).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import assert_never
+
+from gateway.bus import Bus
+from gateway.clock import Clock
+from gateway.deriver import Deriver
+from gateway.latest import Latest
+from gateway.model import Delivery, Event, Flag, Observation, Reading, Tick
+from gateway.quality.grader import Grader
+from gateway.store.journal import Journal
+
+
+class Spine:
+    """Takes each delivery from the bus to the journal.
+
+    Args:
+        bus: Where deliveries come from.
+        journal: Where everything is written down.
+        grader: Flags readings.
+        deriver: Makes fill from distance, rain from a counter, and so on.
+        latest: The last word of every series.
+        clock: For the progress that the watchdog looks at.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        journal: Journal,
+        *,
+        grader: Grader,
+        deriver: Deriver,
+        latest: Latest,
+        clock: Clock,
+    ) -> None:
+        self._bus = bus
+        self.grader = grader
+        self.deriver = deriver
+        self._journal = journal
+        self._latest = latest
+        self._clock = clock
+        self.flags: Counter[Flag] = Counter()
+        self.events = 0
+        self.passed = clock.monotonic()
+
+    async def run(self) -> None:
+        """Work until the bus is closed and empty."""
+        async for delivery in self._bus:
+            observations = tuple(self._judged(delivery.observations))
+            if observations or delivery.receipt is not None:
+                await self._journal.append(Delivery(observations, delivery.receipt, delivery.expendable))
+            self._note(observations)
+            self.passed = self._clock.monotonic()
+
+    def _judged(self, observations: Sequence[Observation]) -> Iterator[Observation]:
+        """What goes into the journal: events as they are, readings graded, and what follows from them."""
+        trusted = self._clock.trusted()
+        heard = [item for item in observations if isinstance(item, Reading)]
+        graded = self.grader.grade_all(heard, clock_trusted=trusted) if heard else []
+        for item in observations:
+            match item:
+                case Event():
+                    yield item
+                case Tick():
+                    graded += self.grader.tick(item.at)
+                case Reading():
+                    pass  # graded together above
+                case _:
+                    assert_never(item)
+        yield from graded
+        derived = self.deriver.derive(graded) if graded else []
+        yield from (item for item in derived if isinstance(item, Event))
+        yield from self.grader.grade_all(
+            [item for item in derived if isinstance(item, Reading)], clock_trusted=trusted
+        )
+
+    def _note(self, observations: Iterable[Observation]) -> None:
+        for item in observations:
+            if isinstance(item, Reading):
+                self.flags[item.flag] += 1
+                self._latest.note(item)
+            elif isinstance(item, Event):
+                self.events += 1
