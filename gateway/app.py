@@ -27,7 +27,7 @@ from gateway.deriver import Deriver
 from gateway.latest import Latest
 from gateway.model import Delivery, Tick
 from gateway.quality.grader import Grader
-from gateway.settings import DeviceSettings
+from gateway.settings import DeviceSettings, Pace
 from gateway.site import Plugin, Site, load_site
 from gateway.sources import Sources, Wanted
 from gateway.spine import Spine
@@ -229,7 +229,13 @@ class House:
                 state_dir=self.state_dir / "sinks" / name,
             )
             sink = plugin.module.Sink(plugin.settings, context)
-            forwarder = Forwarder(name, sink, self.journal, self.clock, pace=_pace(plugin))
+            forwarder = Forwarder(
+                name,
+                sink,
+                self.journal,
+                self.clock,
+                pace=plugin.settings if isinstance(plugin.settings, Pace) else None,
+            )
             forwarder.start()
             self.forwarders[name] = (plugin, forwarder)
             outcome["replaced" if running is not None else "started"].append(name)
