@@ -59,6 +59,9 @@ def run(args: argparse.Namespace) -> int:
     model = find_model(args.model, site.load_catalogue(quantities, folders))
     payload = bytes_of(args.hex)
     port = args.port if args.port is not None else usual_port(model)
+    if model.wire == "lorawan" and port is None:
+        problem = f"is missing, and {model.model} has no example that shows its usual port"
+        raise SettingsError(Fault("", 0, "--port", problem, "write the fPort of the uplink, e.g. --port 2"))
     request = bytes_of(args.request, "--request") if args.request else None
     options = options_of(args.option)
     received = SystemClock().now()

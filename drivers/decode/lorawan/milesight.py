@@ -15,6 +15,8 @@ A frame is a row of groups, little-endian, by default on fPort 85 (the port can 
 N follows from channel and type alone, so nothing behind an unknown pair can be read: what stands before it is kept.
 Which pair means what is a layout (``drivers/decode/layout.py``) in ``LAYOUTS`` below; a model that differs says so in
 its catalogue file as an option ``tlv_<channel><type>``, e.g. ``tlv_0367: "temperature:i16/10?ffff=read_failure"``.
+Where firmwares store records of different length, ``tlv_20ce_or`` is the other layout: the one is taken behind which
+the frame ends or the next record begins.
 
 Source: Milesight-IoT/SensorDecoders @e79c9d8, README of each model (byte tables); reference 3.1 and 8.2.
 """
@@ -42,6 +44,8 @@ LAYOUTS = {
     "03d4": "angle_x:i15/100 angle_y:i15/100 angle_z:i15/100",
     "0377": "depth:u16?ffff=read_failure?fffd=out_of_range",
     "037b": "pressure:u16",
+    "01b9": "voltage_raw:u16",  # EM410-RDL with a supply; its scale is not documented
+    "06c7": "radar_signal:i16/100",
     "04ca": "moisture:u16/100",
     "057f": "ec:u16",
     "0584": "wind_direction:i16/10",
@@ -61,6 +65,12 @@ ABOUT = {0x01: 1, 0x08: 6, 0x09: 2, 0x0A: 2, 0x0B: 1, 0x0F: 1, 0x16: 8, 0xFE: 1,
 
 ALARMS = {0: "released", 1: "threshold", 2: "mutation"}
 EXCEPTIONS = {1: "blind_zone", 2: "no_target", 3: "sensor_exception"}  # 0: blind zone left, the value counts
+COMMAND_REPLIES = {
+    0xF8,
+    0xF9,
+    0xFE,
+    0xFF,
+}  # what a device answers to a downlink; its length depends on the command
 EARLIEST = 1_420_070_400  # 2015-01-01: a stored record before that was written without a clock
 NB_HEADER = 86  # bytes of an NB-IoT frame before its groups: README of em400-mud, "NB-IoT Data Frame"
 
@@ -108,9 +118,17 @@ def _group(data: bytes, at: int, options: Mapping[str, str | int | float | bool]
     if channel == 0xFF and kind in ABOUT:
         return _about(kind, rest, pair, frame)
     if channel in {0x20, 0x21} and kind == 0xCE:
-        return _record(rest, pair, str(options.get(f"tlv_{pair}", "")), frame)
+        return _record(
+            rest,
+            pair,
+            [str(options[key]) for key in (f"tlv_{pair}", f"tlv_{pair}_or") if key in options],
+            frame,
+        )
     text = _layout(channel, kind, options)
     if not text:
+        if channel in COMMAND_REPLIES:
+            frame.diagnostics.append(f"config_reply: {data[at:].hex()}")
+            return 0
         if frame.groups == 0:
             raise BadReply(f"channel {channel:02x} type {kind:02x} is not known of this Milesight model")
         frame.diagnostics.append(f"partial_decode: unknown group {pair} at byte {at}")
@@ -156,15 +174,18 @@ def _judge(found: Fields, diagnostics: list[str]) -> None:
         found.put("threshold_any", max(float(flag or 0.0) for flag in flags))
 
 
-def _record(rest: bytes, pair: str, text: str, frame: _Frame) -> int:
+def _record(rest: bytes, pair: str, texts: list[str], frame: _Frame) -> int:
     """One stored record; a record without a believable time has no place and is only reported."""
-    if not text:
+    if not texts:
         if frame.groups == 0:
             raise BadReply(f"this model's stored records ({pair}) are not described (option tlv_{pair})")
         frame.diagnostics.append(f"partial_decode: stored record {pair} is not described for this model")
         return 0
-    items = _parsed(text, pair)
-    length = 4 + layout.width(items)
+    layouts = [_parsed(text, pair) for text in texts]
+    ends = [4 + layout.width(items) for items in layouts]
+    follow = [end == len(rest) or rest[end : end + 2] == bytes.fromhex(pair) for end in ends]
+    which = follow.index(True) if True in follow else 0
+    items, length = layouts[which], ends[which]
     if len(rest) < length:
         return _cut_off(pair, frame)
     seconds = int.from_bytes(rest[:4], "little")

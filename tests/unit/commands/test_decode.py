@@ -119,5 +119,7 @@ readings: {distance: {from: level.cm, unit: cm}}
     )
     source = "function decodeUplink(i) { return {data: {level: {cm: i.bytes[0]}}}; }"
     (folder / "acme.js").write_text(source, encoding="utf-8")
+    assert main(["decode", "acme-probe", "--hex", "c8", "--site", str(tmp_path)]) == 78
+    assert "--port: is missing, and acme-probe has no example" in capsys.readouterr().err
     assert main(["decode", "acme-probe", "--port", "1", "--hex", "c8", "--site", str(tmp_path)]) == 0
     assert out(capsys)["readings"] == {"distance": {"value": 2000.0, "unit": "mm", "flag": "UNKNOWN"}}

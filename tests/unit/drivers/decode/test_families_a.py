@@ -59,6 +59,19 @@ class TestMilesight:
         with pytest.raises(BadReply, match="channel 09 type 99"):
             ms("0999 01")
 
+    def test_the_answer_to_a_command_is_told_and_ends_the_frame(self) -> None:
+        (sample,) = ms("fe8e0000b004")
+        assert (sample.fields, sample.diagnostics) == ({}, ("config_reply: fe8e0000b004",))
+        assert ms("017564 f913010000")[0].fields == {"battery": 100}
+
+    def test_of_two_layouts_of_a_record_the_one_that_fits_the_frame_is_taken(self) -> None:
+        layouts = {"tlv_20ce": "a:u16 b:u16", "tlv_20ce_or": "a:u16"}
+        assert [sample.fields for sample in ms("20ce5c7f02630100 20ce5d7f02630200", **layouts)] == [
+            {"a": 1.0},
+            {"a": 2.0},
+        ]
+        assert ms("20ce5c7f026301000300", **layouts)[0].fields == {"a": 1.0, "b": 3.0}
+
     def test_an_alarm_is_the_measurement_and_one_more_byte(self) -> None:
         (sample,) = ms("8482410600")
         assert sample.fields == {"distance": 1601, "distance_alarm": 0}
