@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -20,6 +20,7 @@ from gateway.contracts import Device
 from gateway.latest import Latest
 from gateway.model import Event, Flag, Reading, split_series
 from gateway.quantities import Quantities
+from gateway.rehearsal import in_bytes
 from gateway.units import spelled
 from gateway.words import Words
 
@@ -59,6 +60,7 @@ class Scene:
         status: As ``House.status()`` says.
         latest: Last word of every series.
         now: Wall clock.
+        zone: In which times are shown.
         village_time: In the story, local; ``None`` where no story is told.
         speed: How much faster the story goes.
         sent: Messages the devices have sent.
@@ -73,6 +75,7 @@ class Scene:
     status: Mapping[str, Any]
     latest: Latest
     now: datetime
+    zone: tzinfo
     village_time: datetime | None = None
     speed: float = 1.0
     sent: int = 0
@@ -180,22 +183,24 @@ class Page:
         lines = [Text(words("page.recent"), style="bold")]
         names = {device.slug: device.settings.name or device.slug for device in scene.devices}
         lines.extend(
-            self._event(item, names) if isinstance(item, Event) else self._flagged(item, names)
+            self._event(item, names, scene.zone)
+            if isinstance(item, Event)
+            else self._flagged(item, names, scene.zone)
             for item in list(lately.items)[: most - 1]
         )
         if len(lines) == 1:
             lines.append(Text(words("page.nothing_yet"), style="dim"))
         return lines
 
-    def _event(self, event: Event, names: Mapping[str, str]) -> Text:
-        line = Text(f"{event.at.astimezone():%H:%M:%S} ", style="dim")
+    def _event(self, event: Event, names: Mapping[str, str], zone: tzinfo) -> Text:
+        line = Text(f"{event.at.astimezone(zone):%H:%M:%S} ", style="dim")
         line.append(f"{names.get(event.source, event.source)} ")
         line.append(self._words.maybe(f"event.{event.kind}", event.kind), style="cyan")
         return line
 
-    def _flagged(self, reading: Reading, names: Mapping[str, str]) -> Text:
+    def _flagged(self, reading: Reading, names: Mapping[str, str], zone: tzinfo) -> Text:
         device, quantity = split_series(reading.series)
-        line = Text(f"{reading.at.astimezone():%H:%M:%S} ", style="dim")
+        line = Text(f"{reading.at.astimezone(zone):%H:%M:%S} ", style="dim")
         line.append(f"{names.get(device, device)} {self._named(quantity)} ")
         if reading.value is not None:
             line.append(f"{self._amount(quantity, reading.value)} ")
@@ -319,15 +324,6 @@ def _bar(percent: float) -> Text:
     bar.append("░" * (BAR_CELLS - cells), style="dim")
     bar.append(f" {percent:3.0f}%", style=style)
     return bar
-
-
-def in_bytes(amount: float) -> str:
-    """Bytes in a readable size."""
-    for unit in ("B", "kB", "MB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} GB"
 
 
 def in_seconds(seconds: float) -> str:

@@ -39,6 +39,7 @@ class Receipts:
     acknowledged: int = 0
     waits_s: list[float] = field(default_factory=list)
     _since: dict[tuple[str, int], float] = field(default_factory=dict)
+    _moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     def handed_on(self, client: str, packet_id: int, now: float) -> None:
         """The broker has sent it."""
@@ -51,6 +52,13 @@ class Receipts:
         if since is not None:
             self.acknowledged += 1
             self.waits_s = [*self.waits_s[-999:], now - since]
+            self._moved.set()
+
+    async def reach(self, acknowledged: int) -> None:
+        """Wait until so many have been acknowledged."""
+        while self.acknowledged < acknowledged:
+            self._moved.clear()
+            await self._moved.wait()
 
 
 class Watch(BasePlugin[BaseContext]):  # type: ignore[misc]  # amqtt ships no types
