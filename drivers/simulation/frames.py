@@ -160,7 +160,7 @@ def lse01(values: Values) -> Frame:
         struct.pack(
             ">HhHhHB",
             _millivolt(values),
-            0,
+            round(values["temperature"] * 10),
             _u16(values["soil_moisture"] * 100),
             round(values["soil_temp"] * 100),
             _u16(values["soil_ec"]),
@@ -176,6 +176,29 @@ def ps_lb(values: Values) -> Frame:
     """
     milliamps = 4 + values["water_depth"] * 16 / 5
     return Frame(DRAGINO_PORT, struct.pack(">HBBHHB", _millivolt(values), 0, 5, _u16(milliamps * 1000), 0, 0))
+
+
+def wqs_lb(values: Values) -> Frame:
+    """Water quality, firmware 1.3: battery mV | DS18B20 i16/10 | mask u16, then what its bits stand for.
+
+    Bit 5: turbidity u16/10; bit 4: oxygen u16/100, temperature i16/100; bit 0: pH u16/100, temperature i16/10 (the
+    order in which the decoder of V1.3.1 reads them).
+    """
+    celsius = values["water_temp"]
+    return Frame(
+        DRAGINO_PORT,
+        struct.pack(
+            ">HhHHHhHh",
+            _millivolt(values),
+            round(values["temperature"] * 10),
+            0b110001,
+            _u16(values["turbidity"] * 10),
+            _u16(values["do"] * 100),
+            round(celsius * 100),
+            _u16(values["ph"] * 100),
+            round(celsius * 10),
+        ),
+    )
 
 
 # --- Decentlab: 02 | device u16 | flags u16 | words big-endian, signed ones offset by 32768 | battery mV ------------
@@ -247,7 +270,9 @@ ENCODERS: dict[str, Callable[[Values], Frame]] = {
     "milesight-em500-smtc": em500_smtc,
     "milesight-wts506": wts506,
     "dragino-ldds75": ldds75,
+    "dragino-dds75-lb": ldds75,
     "dragino-lse01": lse01,
+    "dragino-wqs-lb": wqs_lb,
     "dragino-ps-lb": ps_lb,
     "decentlab-dl-mbx": dl_mbx,
     "decentlab-dl-tbrg": dl_tbrg,
