@@ -18,7 +18,7 @@ class Played:
         seconds: How long it went on.
         village_hours: The same in the story.
         sent: MQTT messages handed to the broker.
-        committed: Of those, how many the gateway has acknowledged, which it does after its commit.
+        lost: Of those, how many the gateway has not acknowledged, which it does after its commit.
         polls: Modbus requests answered.
         waits_s: From the broker's delivery to the acknowledgement, one each.
     """
@@ -26,7 +26,7 @@ class Played:
     seconds: float
     village_hours: float
     sent: int
-    committed: int
+    lost: int
     polls: int
     waits_s: Sequence[float] = ()
 
@@ -37,7 +37,7 @@ class Summary:
 
     Attributes:
         devices: ``expected``, ``heard``, and the slugs ``not_heard``.
-        messages: ``sent``, ``committed``, ``received``, ``refused``, ``duplicates``, ``lost``.
+        messages: ``sent``, ``committed``, ``refused``, ``duplicates``, ``lost``.
         modbus: ``polls``.
         readings: ``total`` and the count of each flag.
         events: How many.
@@ -96,15 +96,14 @@ def sum_up(
     heard = {slug for source in sources.values() for slug in source.get("devices", {})}
     missing = [slug for slug in expected if slug not in heard]
     refused = sum(source.get("refused", 0) for source in sources.values())
-    lost = max(0, played.sent - played.committed)
     dropped = status.get("bus", {}).get("dropped", 0) + sum(
         source.get("dropped", 0) for source in sources.values()
     )
     problems = []
     if missing:
         problems.append(words("demo.not_heard", devices=", ".join(missing)))
-    if lost:
-        problems.append(words("demo.lost", count=lost))
+    if played.lost:
+        problems.append(words("demo.lost", count=played.lost))
     if dropped:
         problems.append(words("demo.dropped", count=dropped))
     for name, source in sources.items():
@@ -121,10 +120,10 @@ def sum_up(
         devices={"expected": len(expected), "heard": len(expected) - len(missing), "not_heard": missing},
         messages={
             "sent": played.sent,
-            "committed": played.committed,
+            "committed": played.sent - played.lost,
             "refused": refused,
             "duplicates": sum(source.get("duplicates", 0) for source in sources.values()),
-            "lost": lost,
+            "lost": played.lost,
         },
         modbus={"polls": played.polls},
         readings={"total": sum(quality.values()), **quality},

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import socket
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -25,38 +26,42 @@ HOST = "127.0.0.1"
 
 @dataclass
 class Receipts:
-    """What the broker handed on with QoS 1, and when the receiver said it had it.
+    """Which messages the receiver has acknowledged: the gateway does so after its commit.
 
-    The gateway says so after its commit, so the wait is what a message takes from the broker to the disk and back.
+    The wait is therefore what a message takes from the broker to the disk and back.
 
     Attributes:
-        delivered: Messages handed on, repetitions included.
-        acknowledged: Of those, how many have been acknowledged.
+        awaited: Messages (topic and payload) that have been published and not acknowledged yet.
+        acknowledged: How many have been.
         waits_s: The last thousand waits.
     """
 
-    delivered: int = 0
+    awaited: set[tuple[str, bytes]] = field(default_factory=set)
     acknowledged: int = 0
-    waits_s: list[float] = field(default_factory=list)
-    _since: dict[tuple[str, int], float] = field(default_factory=dict)
+    waits_s: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
+    _since: dict[tuple[str, int], tuple[float, tuple[str, bytes]]] = field(default_factory=dict)
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def handed_on(self, client: str, packet_id: int, now: float) -> None:
-        """The broker has sent it."""
-        self.delivered += 1
-        self._since[client, packet_id] = now
+    def published(self, topic: str, payload: bytes) -> None:
+        """Somebody is about to publish it and cares that it arrives."""
+        self.awaited.add((topic, payload))
+
+    def handed_on(self, client: str, packet_id: int, message: tuple[str, bytes], now: float) -> None:
+        """The broker has sent it to a subscriber."""
+        self._since[client, packet_id] = (now, message)
 
     def settled(self, client: str, packet_id: int, now: float) -> None:
-        """The receiver has acknowledged it."""
-        since = self._since.pop((client, packet_id), None)
-        if since is not None:
+        """The subscriber has acknowledged it."""
+        since, message = self._since.pop((client, packet_id), (now, ("", b"")))
+        if message in self.awaited:
+            self.awaited.remove(message)
             self.acknowledged += 1
-            self.waits_s = [*self.waits_s[-999:], now - since]
+            self.waits_s.append(now - since)
             self._moved.set()
 
-    async def reach(self, acknowledged: int) -> None:
-        """Wait until so many have been acknowledged."""
-        while self.acknowledged < acknowledged:
+    async def all_settled(self) -> None:
+        """Wait until nothing is awaited any more."""
+        while self.awaited:
             self._moved.clear()
             await self._moved.wait()
 
@@ -71,7 +76,8 @@ class Watch(BasePlugin[BaseContext]):  # type: ignore[misc]  # amqtt ships no ty
     async def on_mqtt_packet_sent(self, *, packet: Any, session: Session | None = None) -> None:
         """A packet has left the broker."""
         if session is not None and packet.fixed_header.packet_type == PUBLISH and packet.packet_id:
-            self.receipts.handed_on(str(session.client_id), packet.packet_id, time.monotonic())
+            message = (str(packet.topic_name), bytes(packet.data))
+            self.receipts.handed_on(str(session.client_id), packet.packet_id, message, time.monotonic())
 
     async def on_mqtt_packet_received(self, *, packet: Any, session: Session | None = None) -> None:
         """A packet has reached the broker."""
@@ -86,7 +92,7 @@ class EmbeddedBroker:
         port: On loopback; 0 takes any free one.
 
     Attributes:
-        receipts: What subscribers were sent and have acknowledged.
+        receipts: What subscribers have acknowledged.
 
     Raises:
         OSError: On entering, when the port is taken.

@@ -178,6 +178,7 @@ class FarEnds:
             self.tally.last_sent[slug] = at
 
     def _publish(self, message: Message) -> None:
+        self.broker.receipts.published(message.topic, message.payload)
         self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
         self.published += 1
 

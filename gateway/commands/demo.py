@@ -180,7 +180,7 @@ class _Demo:
                     speed=self.args.speed,
                     sent=far_ends.sent,
                     polls=far_ends.polls,
-                    commit_ms=latency(far_ends.broker.receipts.waits_s[-100:]).get("median"),
+                    commit_ms=latency(list(far_ends.broker.receipts.waits_s)[-100:]).get("median"),
                     address=house.address,
                     ages=_ages(status),
                 )
@@ -280,7 +280,7 @@ async def _drained(far_ends: FarEnds) -> None:
     """Wait until the gateway has acknowledged every message, or has had its time."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_S):
-            await far_ends.broker.receipts.reach(far_ends.published)
+            await far_ends.broker.receipts.all_settled()
 
 
 def _account(far_ends: FarEnds, seconds: float) -> Played:
@@ -289,7 +289,7 @@ def _account(far_ends: FarEnds, seconds: float) -> Played:
         seconds=seconds,
         village_hours=far_ends.speed * seconds / 3600,
         sent=far_ends.published,
-        committed=receipts.acknowledged,
+        lost=len(receipts.awaited),
         polls=far_ends.polls,
         waits_s=tuple(receipts.waits_s),
     )

@@ -37,8 +37,10 @@ def _round_trip(port: int) -> tuple[bytes, int]:
 
 async def test_the_embedded_broker_serves_a_real_client_at_qos_1() -> None:
     async with EmbeddedBroker() as broker:
+        broker.receipts.published("village/bin", b"42")
         assert await asyncio.to_thread(_round_trip, broker.port) == (b"42", 1)
-        assert (broker.receipts.delivered, broker.receipts.acknowledged) == (1, 1)
+        assert broker.receipts.awaited == set()
+        assert broker.receipts.acknowledged == 1
         assert 0 < broker.receipts.waits_s[0] < 10
 
 
@@ -56,6 +58,13 @@ def _taken(port: int) -> bool:
         except OSError:
             return True
     return False
+
+
+async def test_a_message_nobody_acknowledges_stays_awaited() -> None:
+    async with EmbeddedBroker() as broker:
+        broker.receipts.published("village/bin", b"43")
+        await asyncio.to_thread(_round_trip, broker.port)
+        assert broker.receipts.awaited == {("village/bin", b"43")}
 
 
 async def test_a_taken_port_is_said_in_words() -> None:
