@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -38,7 +38,7 @@ class Summary:
     Attributes:
         devices: ``expected``, ``heard``, and the slugs ``not_heard``.
         messages: ``sent``, ``committed``, ``refused``, ``duplicates``, ``lost``.
-        modbus: ``polls``.
+        modbus: ``polls`` answered, and ``unanswered`` ones.
         readings: ``total`` and the count of each flag.
         events: How many.
         disk_bytes: Of the state folder.
@@ -81,7 +81,13 @@ class Summary:
 
 
 def sum_up(
-    status: Mapping[str, Any], expected: Sequence[str], played: Played, disk_bytes: int, words: Words
+    status: Mapping[str, Any],
+    expected: Sequence[str],
+    played: Played,
+    *,
+    mqtt: Collection[str],
+    disk_bytes: int,
+    words: Words,
 ) -> Summary:
     """Hold the two sides against each other.
 
@@ -89,13 +95,19 @@ def sum_up(
         status: ``House.status()`` after the last message had its time to arrive.
         expected: Slugs of every device that should have been heard.
         played: The far ends' own account.
+        mqtt: Names of the sources that speak MQTT.
         disk_bytes: Of the state folder.
         words: For the problems.
     """
     sources = status.get("sources", {})
     heard = {slug for source in sources.values() for slug in source.get("devices", {})}
     missing = [slug for slug in expected if slug not in heard]
-    refused = sum(source.get("refused", 0) for source in sources.values())
+    refused = {name: source.get("refused", 0) for name, source in sources.items()}
+    quality = dict(status.get("quality", {}))
+    journal = status.get("journal", {})
+    unwritten = sum(quality.values()) - sum(
+        journal.get(part, 0) for part in ("readings", "duplicates", "waiting")
+    )
     dropped = status.get("bus", {}).get("dropped", 0) + sum(
         source.get("dropped", 0) for source in sources.values()
     )
@@ -104,6 +116,8 @@ def sum_up(
         problems.append(words("demo.not_heard", devices=", ".join(missing)))
     if played.lost:
         problems.append(words("demo.lost", count=played.lost))
+    if unwritten > 0:
+        problems.append(words("demo.unwritten", count=unwritten))
     if dropped:
         problems.append(words("demo.dropped", count=dropped))
     for name, source in sources.items():
@@ -112,7 +126,6 @@ def sum_up(
             problems.append(
                 words("demo.source_state", name=name, state=state, error=source.get("last_error", ""))
             )
-    quality = dict(status.get("quality", {}))
     return Summary(
         ok=not problems,
         seconds=round(played.seconds, 1),
@@ -121,11 +134,14 @@ def sum_up(
         messages={
             "sent": played.sent,
             "committed": played.sent - played.lost,
-            "refused": refused,
+            "refused": sum(count for name, count in refused.items() if name in mqtt),
             "duplicates": sum(source.get("duplicates", 0) for source in sources.values()),
             "lost": played.lost,
         },
-        modbus={"polls": played.polls},
+        modbus={
+            "polls": played.polls,
+            "unanswered": sum(count for name, count in refused.items() if name not in mqtt),
+        },
         readings={"total": sum(quality.values()), **quality},
         events=status.get("events", 0),
         disk_bytes=disk_bytes,

@@ -36,11 +36,11 @@ _DOMAIN_OF = {"waste_bin": "bin", "device": "other", "gateway": "other"}
 # what is worth a place on the line of a device, best first
 SHOWN = {
     "bin": ("fill", "distance"),
-    "structure": ("tilt_permille", "tilt_delta", "tilt_x", "tilt_y", "crack_width"),
-    "water": ("do", "ph", "turbidity", "ec", "nh4_n", "chlorine", "water_temp"),
+    "structure": ("tilt_permille", "tilt_delta", "crack_width"),
+    "water": ("do", "ph", "water_temp", "turbidity", "ec", "nh4_n", "chlorine"),
     "level": ("water_level", "water_depth", "distance"),
     "soil": ("soil_moisture", "soil_temp", "soil_ec", "soil_ph"),
-    "weather": ("air_temp", "air_rh", "rain_total", "rain", "wind_speed", "air_pressure"),
+    "weather": ("air_temp", "air_rh", "rain", "wind_speed", "air_pressure"),
     "air": ("pm25", "noise", "co2"),
 }
 BAR_CELLS = 10
@@ -121,9 +121,9 @@ class Page:
     def draw(self, scene: Scene, lately: Lately, width: int, height: int) -> RenderableType:
         """The whole page; never larger than asked for."""
         head = self._head(scene)
-        recent = self._recent(scene, lately, min(6, max(2, (height - 16) // 2)))
+        recent = self._recent(scene, lately, min(8, max(2, (height - 20) // 2)))
         foot = self._foot(scene)
-        room = max(4, height - len(head) - len(recent) - len(foot) - 1)
+        room = max(4, height - len(head) - len(recent) - len(foot))
         body = self._body(scene, width, room)
         lines = [*head, body, *recent, *foot]
         for line in lines:
@@ -137,7 +137,7 @@ class Page:
         if scene.village_time is not None:
             title.append("  ")
             title.append(words("page.village_time", time=f"{scene.village_time:%H:%M}"), style="bold")
-            title.append(f"  ({words('page.speed', speed=f'{scene.speed:g}')})", style="dim")
+            title.append(f" ×{scene.speed:g}", style="dim")
         if scene.address:
             title.append(f"   {scene.address}", style="cyan")
         title.append(f"   {words('page.stop')}", style="dim")
@@ -167,10 +167,12 @@ class Page:
         second = Text("  ".join(store), style="dim")
         second.append("  ")
         second.append(words("page.dropped", dropped=dropped), style="bold red" if dropped else "dim")
-        for name, source in status.get("sources", {}).items():
-            state = source.get("state", "")
-            style = "green" if state == "open" else "bold red"
-            second.append(f"  {name}: {words.maybe(f'source.{state}', state)}", style=style)
+        sources = status.get("sources", {})
+        closed = {name: source["state"] for name, source in sources.items() if source["state"] != "open"}
+        second.append("  ")
+        second.append(words("page.sources", opened=len(sources) - len(closed), all=len(sources)), style="dim")
+        for name, state in closed.items():
+            second.append(f"  {name} {words.maybe(f'source.{state}', state)}", style="bold red")
         quality = Text()
         for flag in Flag:
             count = status.get("quality", {}).get(flag.name, 0)
@@ -180,17 +182,14 @@ class Page:
 
     def _recent(self, scene: Scene, lately: Lately, most: int) -> list[Text]:
         words = self._words
-        lines = [Text(words("page.recent"), style="bold")]
         names = {device.slug: device.settings.name or device.slug for device in scene.devices}
-        lines.extend(
+        lines = [
             self._event(item, names, scene.zone)
             if isinstance(item, Event)
             else self._flagged(item, names, scene.zone)
-            for item in list(lately.items)[: most - 1]
-        )
-        if len(lines) == 1:
-            lines.append(Text(words("page.nothing_yet"), style="dim"))
-        return lines
+            for item in list(lately.items)[:most]
+        ]
+        return lines or [Text(words("page.nothing_yet"), style="dim")]
 
     def _event(self, event: Event, names: Mapping[str, str], zone: tzinfo) -> Text:
         line = Text(f"{event.at.astimezone(zone):%H:%M:%S} ", style="dim")
@@ -283,7 +282,9 @@ class Page:
         if quantity == "fill":
             part = _bar(reading.value)
         else:
-            part = Text(self._amount(quantity, reading.value), style=STYLES[reading.flag])
+            short = self._words.maybe(f"short.{quantity}", "")
+            part = Text(f"{short} " if short else "", style="dim")
+            part.append(self._amount(quantity, reading.value), style=STYLES[reading.flag])
         if reading.flag > Flag.UNKNOWN:
             part.append(f" {self._words(f'flag.{reading.flag.name}')}", style=STYLES[reading.flag])
         return part

@@ -142,7 +142,14 @@ class _Demo:
         if not showing.cancelled() and (error := showing.exception()) is not None:
             raise error
         expected = [device.slug for device in house.site.devices.values() if device.settings.enabled]
-        return sum_up(status, expected, played, _size_of(self.folder), self.words)
+        return sum_up(
+            status,
+            expected,
+            played,
+            mqtt=[name for name, plugin in house.site.sources.items() if _driver_of(plugin) == "mqtt"],
+            disk_bytes=_size_of(self.folder),
+            words=self.words,
+        )
 
     def _announce(self, house: House, far_ends: FarEnds) -> None:
         words = self.words
