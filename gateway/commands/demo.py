@@ -30,6 +30,7 @@ from gateway import files
 from gateway.app import House
 from gateway.clock import SystemClock
 from gateway.errors import Fault, SettingsError
+from gateway.model import Event
 from gateway.rehearsal import Played, Summary, latency, sum_up
 from gateway.schema import duration
 from gateway.site import Plugin, Site, load_site, load_words
@@ -134,7 +135,7 @@ class _Demo:
         self._say(self.words("demo.ending"))
         await far_ends.rest()
         await _drained(far_ends)
-        status = house.status()
+        status = await _settled_status(house)
         played = _account(far_ends, asyncio.get_running_loop().time() - began)
         closing.set()
         async with asyncio.timeout(STOP_S):
@@ -169,12 +170,16 @@ class _Demo:
 
         from gateway.terminal import Lately, Page, Scene  # noqa: PLC0415
 
-        page, lately = Page(self.words, house.site.quantities), Lately()
+        page, lately, told = Page(self.words, house.site.quantities), Lately(), 0
         devices = [device for device in house.site.devices.values() if device.settings.enabled]
         zone = house.site.village.site.zone
         with Live(auto_refresh=False, screen=True) as live:
             while True:
                 lately.look(house.latest)
+                for entry in await asyncio.to_thread(house.journal.events, told, 20):
+                    told = entry.seq
+                    if isinstance(entry.item, Event):
+                        lately.happened(entry.item)
                 status = house.status()
                 scene = Scene(
                     name=house.site.village.site.name,
@@ -288,6 +293,13 @@ async def _drained(far_ends: FarEnds) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_S):
             await far_ends.broker.receipts.all_settled()
+
+
+async def _settled_status(house: House) -> dict[str, Any]:
+    """The status, with what had been graded by then certainly written down (polls go on meanwhile)."""
+    graded = house.status()["quality"]
+    await asyncio.to_thread(house.journal.flush)
+    return {**house.status(), "quality": graded}
 
 
 def _account(far_ends: FarEnds, seconds: float) -> Played:
