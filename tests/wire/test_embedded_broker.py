@@ -39,7 +39,8 @@ async def test_the_embedded_broker_serves_a_real_client_at_qos_1() -> None:
     async with EmbeddedBroker() as broker:
         broker.receipts.published("village/bin", b"42")
         assert await asyncio.to_thread(_round_trip, broker.port) == (b"42", 1)
-        assert broker.receipts.awaited == set()
+        async with asyncio.timeout(10):
+            await broker.receipts.all_settled()
         assert broker.receipts.acknowledged == 1
         assert 0 < broker.receipts.waits_s[0] < 10
 
