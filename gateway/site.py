@@ -24,6 +24,7 @@ from gateway.words import Language, Phrase, Words
 
 T = TypeVar("T")
 SITE_FILE = "village.yaml"
+QUANTITIES_FILE = "quantities.yaml"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def load_site(path: Path) -> Site:
 
     Args:
         path: The folder that holds ``village.yaml``, or the file itself. A folder ``catalogue/`` beside it adds device
-            models or replaces shipped ones.
+            models or replaces shipped ones; a file ``quantities.yaml`` does the same for quantities.
 
     Raises:
         SettingsError: With every fault found.
@@ -75,7 +76,7 @@ def load_site(path: Path) -> Site:
     file = site_file(path)
     document = files.read_yaml(file)
     faults: list[Fault] = []
-    quantities = load_quantities()
+    quantities = load_quantities(file.parent / QUANTITIES_FILE)
     dirs = tuple(
         folder for folder in (files.config_root() / "catalogue", file.parent / "catalogue") if folder.is_dir()
     )
@@ -94,10 +95,17 @@ def load_site(path: Path) -> Site:
     return Site(file, village, quantities, catalogue, dirs, sources, sinks, devices)
 
 
-def load_quantities() -> Quantities:
-    """The shipped list of quantities."""
-    document = files.read_yaml(files.config_root() / "quantities.yaml")
-    return Quantities({name: files.validated(Quantity, document, (name,)) for name in document.data})
+def load_quantities(own: Path | None = None) -> Quantities:
+    """The shipped list of quantities, and what a site adds or changes in a ``quantities.yaml`` of its own."""
+    quantities: dict[str, Quantity] = {}
+    for path in (files.config_root() / QUANTITIES_FILE, *([own] if own is not None and own.exists() else [])):
+        document = files.read_yaml(path)
+        if not isinstance(document.data, dict):
+            raise SettingsError(
+                Fault(str(path), 1, "", "is no list of quantities", "write `name: {unit: ..., ...}`")
+            )
+        quantities |= {name: files.validated(Quantity, document, (name,)) for name in document.data}
+    return Quantities(quantities)
 
 
 def load_words(language: Language = "zh") -> Words:

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from drivers.decode import lorawan, serial
-from drivers.decode.registers import sample_of_reply
+from drivers.decode import lorawan
 from drivers.decode.sample import Sample
 from gateway import files
 from gateway.catalogue import Catalogue, DeviceModel, Example
@@ -38,31 +37,6 @@ def same(found: Mapping[str, float | None], wanted: Mapping[str, float | None], 
             assert found[quantity] is None, f"{note}: {quantity} must have no value"
         else:
             assert found[quantity] == pytest.approx(value, rel=1e-6, abs=1e-12), f"{note}: {quantity}"
-
-
-def decode_lorawan(model: DeviceModel, example: Example) -> list[Sample]:
-    """The samples of a LoRaWAN example."""
-    assert example.hex is not None, "a lorawan example has hex:"
-    return lorawan.decode(
-        model,
-        bytes.fromhex(example.hex.replace(" ", "")),
-        example.port,
-        example.options,
-        catalogue_dirs=SHIPPED,
-    )
-
-
-def decode_modbus(model: DeviceModel, example: Example) -> list[Sample]:
-    """The sample of one whole RTU reply."""
-    assert example.hex is not None, "a modbus example has hex:"
-    request = bytes.fromhex(example.request) if example.request else None
-    return [sample_of_reply(model, bytes.fromhex(example.hex), request)]
-
-
-def decode_serial(model: DeviceModel, example: Example) -> list[Sample]:
-    """The sample of one frame of a maker's own serial protocol."""
-    assert example.hex is not None, "a serial example has hex:"
-    return [serial.decode(model, bytes.fromhex(example.hex), example.options)]
 
 
 def check_example(

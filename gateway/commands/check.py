@@ -9,9 +9,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from drivers.decode import lorawan, registers
-from drivers.decode.flat import flatten
-from drivers.decode.sample import Sample
+from drivers.decode.examples import samples_of
 from gateway.catalogue import DeviceModel, Example
 from gateway.clock import SystemClock
 from gateway.commands.decode import report
@@ -70,7 +68,7 @@ def _example_faults(site: Site) -> list[Fault]:
 def _problem(model: DeviceModel, example: Example, site: Site) -> str:
     """What an example gives instead of what it says; empty when it is right."""
     try:
-        samples = _samples(model, example, site.catalogue_dirs)
+        samples = samples_of(model, example, site.catalogue_dirs)
     except (BadReply, ValueError) as error:
         return f"cannot be decoded: {error}"
     shown = report(model, samples, site.quantities, datetime.now(UTC))
@@ -86,16 +84,6 @@ def _problem(model: DeviceModel, example: Example, site: Site) -> str:
         ):
             return f"{quantity} is {value}, says {wanted}"
     return ""
-
-
-def _samples(model: DeviceModel, example: Example, dirs: tuple[Path, ...]) -> list[Sample]:
-    if model.wire == "json":
-        return [Sample(flatten(example.json_payload))]
-    payload = bytes.fromhex((example.hex or "").replace(" ", ""))
-    if model.wire == "modbus":
-        request = bytes.fromhex(example.request.replace(" ", "")) if example.request else None
-        return [registers.sample_of_reply(model, payload, request)]
-    return lorawan.decode(model, payload, example.port, example.options, catalogue_dirs=dirs)
 
 
 def _check_sinks(site: Site) -> int:

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from drivers.decode.sample import Sample
+from drivers.decode.examples import samples_of
 from gateway import plugins
 from gateway.catalogue import Catalogue, DeviceModel, Example
 from gateway.quantities import Quantities
 from gateway.site import load_model, load_quantities
-from tests.decoding import SHIPPED, check_example, decode_lorawan, decode_modbus, decode_serial
+from tests.decoding import SHIPPED, check_example
 
 FILES = sorted(path for folder in SHIPPED for path in folder.glob("*.yaml"))
-
-DECODE: dict[str, Callable[[DeviceModel, Example], list[Sample]]] = {
-    "lorawan": decode_lorawan,
-    "modbus": decode_modbus,
-    "serial": decode_serial,
-}
-"""How an example of each wire becomes samples."""
 
 
 def examples() -> list[object]:
@@ -38,7 +30,6 @@ def examples() -> list[object]:
 def test_a_catalogue_file_is_whole(path: Path, quantities: Quantities) -> None:
     model = load_model(path, quantities)
     assert model.examples, f"{path.name} has no examples: nothing shows that its numbers are right"
-    assert model.wire in DECODE, f"nobody decodes {model.wire}"
     if model.decoder is not None:
         assert model.decoder in plugins.names("serial" if model.wire == "serial" else "decoder")
     named = set().union(*(example.readings for example in model.examples))
@@ -49,7 +40,7 @@ def test_a_catalogue_file_is_whole(path: Path, quantities: Quantities) -> None:
 def test_an_example_decodes_to_what_it_says(
     model: DeviceModel, example: Example, quantities: Quantities
 ) -> None:
-    check_example(model, example, DECODE[model.wire](model, example), quantities)
+    check_example(model, example, samples_of(model, example, SHIPPED), quantities)
 
 
 def test_every_name_leads_to_one_model(catalogue: Catalogue) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from drivers.decode.examples import samples_of
 from gateway import files
 from gateway.quantities import Quantities
 from gateway.site import load_model
-from tests.contract.test_catalogue import DECODE
 from tests.decoding import check_example
 
 GUIDE = Path(__file__).parents[2] / "docs" / "catalogue.md"
@@ -36,7 +36,7 @@ def test_the_examples_in_the_guide_hold(
     model = load_model(tmp_path / f"{name}.yaml", quantities)
     assert model.examples
     for example in model.examples:
-        check_example(model, example, DECODE[model.wire](model, example), quantities)
+        check_example(model, example, samples_of(model, example), quantities)
 
 
 def test_every_path_the_guide_names_exists() -> None:
