@@ -23,16 +23,18 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator
 
+from drivers.broker.byhand import SELF_EXPLAINING, ByHand, shown
 from drivers.broker.mailbox import Mailbox
 from drivers.broker.memory import delivery_key, memory_in
 from drivers.broker.receipts import Receipts
 from drivers.decode.intake import SHELF, Intake, Word
 from drivers.decode.messages import Message
 from gateway import plugins
-from gateway.contracts import Context
+from gateway.contracts import Context, Device, Exchange, Found
 from gateway.errors import BadReply, Lost, SettingsError
 from gateway.model import Delivery
 from gateway.mqtt import LARGEST_PAYLOAD_BYTES, BrokerSettings, Connection, Incoming
+from gateway.schema import Duration, duration
 
 OPEN_TIMEOUT_S = 15.0
 CLOSE_TIMEOUT_S = 2.0
@@ -68,6 +70,7 @@ class Settings(BrokerSettings):
 
     listen: list[str | dict[str, Any]] = Field(min_length=1, max_length=32)
     link: tuple[str, ...] = ("rssi", "snr")
+    read_patience: Duration = Field(default=duration("90s"))
 
     @field_validator("listen")
     @classmethod
@@ -118,14 +121,7 @@ class Driver:
         self._settings = settings
         self._context = context
         self._health = context.health
-        self._intake = Intake(
-            listening(settings.listen),
-            context.devices,
-            quantities=context.quantities,
-            zone=context.zone,
-            catalogue_dirs=context.catalogue_dirs,
-            link=settings.link,
-        )
+        self._intake = self._new_intake(listening(settings.listen))
         self._memory = memory_in(context.health.memory)
         self._connection: Connection | None = None
         self._mailbox: Mailbox | None = None
@@ -184,6 +180,40 @@ class Driver:
             if row % IN_A_ROW == 0:
                 await asyncio.sleep(0)
 
+    async def read(self, device: Device) -> Exchange:
+        """Wait for the next message of one device and show it raw and decoded.
+
+        Raises:
+            BadReply: It did not come in time; in words.
+            Lost: The broker has gone.
+        """
+        return await self._by_hand().read(device, self._intake, self._settings.read_patience)
+
+    async def discover(self, seconds: float) -> list[Found]:
+        """Listen to every known message type for so long; strangers with the models that fit them."""
+        intake = self._new_intake([*listening(self._settings.listen), *SELF_EXPLAINING])
+        by_hand = self._by_hand()
+        by_hand.connection.subscribe(
+            [name for name in intake.filters() if name not in self._intake.filters()]
+        )
+        return await by_hand.discover(intake, seconds)
+
+    def _by_hand(self) -> ByHand:
+        assert self._mailbox is not None, "opened with async with"
+        assert self._connection is not None
+        return ByHand(self._mailbox, self._connection, self._context)
+
+    def _new_intake(self, listen: Sequence[tuple[str, Mapping[str, Any]]]) -> Intake:
+        context = self._context
+        return Intake(
+            listen,
+            context.devices,
+            quantities=context.quantities,
+            zone=context.zone,
+            catalogue_dirs=context.catalogue_dirs,
+            link=self._settings.link,
+        )
+
     def _delivery(self, incoming: Incoming, received: datetime) -> Delivery | None:
         assert self._receipts is not None
         receipt = self._receipts.issue(incoming.mid) if incoming.qos else None
@@ -226,7 +256,7 @@ class Driver:
     def _count(self, word: Word, incoming: Incoming, received: datetime) -> tuple[Any, ...]:
         health = self._health
         if word.device is None:
-            health.stranger(_shown(word.heard.address), received)
+            health.stranger(shown(word.heard.address), received)
             return ()
         if word.problem:
             health.bad(f"{word.device}: {word.problem}", word.device)
@@ -246,7 +276,7 @@ class Driver:
         return word.observations
 
     def _complain(self, incoming: Incoming, problem: str) -> None:
-        self._health.bad(f"{_shown(incoming.topic)}: {problem}")
+        self._health.bad(f"{shown(incoming.topic)}: {problem}")
 
     def _client_id(self) -> str:
         context = self._context
@@ -261,8 +291,3 @@ class Driver:
         if connection is not None:
             connection.stop()
             await asyncio.to_thread(connection.join, CLOSE_TIMEOUT_S)
-
-
-def _shown(text: str) -> str:
-    """A stranger's text as it may stand in a log or status."""
-    return text[:80] if text.isprintable() else ascii(text[:80])
