@@ -116,6 +116,8 @@ class Intake:
             raise BadReply("its topic is empty, too long, or not plain text")
         for listener in self._listeners:
             heard = listener.hear(message)
+            if heard is not None and not heard:
+                raise BadReply("it speaks of no device")
             if heard is not None:
                 return [self._word(one, message, received) for one in heard]
         raise BadReply("no message type that is listened for looks like this")

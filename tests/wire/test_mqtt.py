@@ -21,11 +21,13 @@ from drivers.mqtt import Driver, Settings
 from gateway.catalogue import Catalogue
 from gateway.clock import SystemClock
 from gateway.contracts import Context, Device, SourceHealth
-from gateway.errors import Lost
+from gateway.errors import BadReply, Lost
 from gateway.model import Delivery, Reading
 from gateway.quantities import Quantities
 from gateway.settings import DeviceSettings
+from tests.hostile import LISTEN, corpus
 from tests.servers import eventually, free_port, mosquitto, tool
+from tests.unit.test_messages import CHIRP, chirpstack_up
 
 pytestmark = pytest.mark.servers
 
@@ -43,6 +45,10 @@ class Rig:
     folder: Path
     more: dict[str, Any] = field(default_factory=dict)
     health: SourceHealth = field(default_factory=SourceHealth)
+    by_hand: bool = False
+
+    def device(self, slug: str) -> Device:
+        return Device(slug, DeviceSettings(source="broker", address=slug))
 
     def driver(self, **more: Any) -> Driver:
         keys = {
@@ -57,7 +63,7 @@ class Rig:
             Device("door", DeviceSettings(source="broker", address="hall/door")),
         )
         context = Context(
-            "broker",
+            "broker-by-hand" if self.by_hand else "broker",
             "test",
             devices,
             self.quantities,
@@ -65,6 +71,7 @@ class Rig:
             SystemClock(),
             self.health,
             self.folder,
+            by_hand=self.by_hand,
         )
         return Driver(Settings.model_validate(keys), context)
 
@@ -404,3 +411,77 @@ async def test_nothing_runs_on_after_leaving(rig5: Rig) -> None:
         async with rig5.driver():
             assert any(thread.name.startswith("mqtt-") for thread in threading.enumerate())
         eventually(lambda: not any(thread.name.startswith("mqtt-") for thread in threading.enumerate()), 5)
+
+
+async def test_a_storm_of_hostile_messages_is_acknowledged_to_the_last_and_intake_goes_on(rig: Rig) -> None:
+    rig.more |= {"listen": LISTEN, "inflight": 20}
+    messages = [(topic, payload) for topic, payload in corpus() if topic and "\0" not in topic][::5]
+    with mosquitto(rig.folder, rig.port, "max_queued_messages 0"), sender(rig.port) as client:
+        async with rig.driver() as driver:
+            deliveries = driver.observations()
+            for topic, payload in messages:
+                client.publish(topic, payload, qos=1)
+            client.publish("village/bin-1/data", b'{"ts": 1784368800000, "fill": 77}', qos=1)
+            last: list[float | None] = []
+            while last[-1:] != [77.0]:
+                (one,) = await take(deliveries, 1)
+                settle([one])
+                last += fills([one])
+        assert rig.health.refused > 450
+
+
+@pytest.fixture
+def by_hand(rig5: Rig) -> Rig:
+    rig5.by_hand = True
+    return rig5
+
+
+async def test_read_shows_the_next_message_of_one_device_raw_and_decoded(by_hand: Rig) -> None:
+    with mosquitto(by_hand.folder, by_hand.port), sender(by_hand.port) as client:
+        send(client, 1, retain=True)
+        async with by_hand.driver() as driver:
+            client.publish("zigbee2mqtt/other", b'{"temperature": 1}', qos=1)
+            send(client, 42)
+            exchange = await driver.read(by_hand.device("bin-1"))
+        assert exchange.raw == ("topic village/bin-1/data", 'payload {"fill": 42}')
+        assert [(reading.series, reading.value) for reading in exchange.readings] == [("bin-1/fill", 42.0)]
+
+
+async def test_read_gives_up_in_words(by_hand: Rig) -> None:
+    with mosquitto(by_hand.folder, by_hand.port), sender(by_hand.port) as client:
+        async with by_hand.driver(read_patience="1s") as driver:
+            client.publish("zigbee2mqtt/other", b'{"temperature": 1}', qos=1)
+            with pytest.raises(BadReply, match=r"nothing came from bin-1 within 1s; heard others: other"):
+                await driver.read(by_hand.device("bin-1"))
+
+
+async def test_discover_names_strangers_with_the_model_that_fits(by_hand: Rig) -> None:
+    up = chirpstack_up(deviceInfo={"devEui": "24e124713b492158"}, data="AXVcA4JECAQAAQ==")
+    with mosquitto(by_hand.folder, by_hand.port), sender(by_hand.port) as client:
+        async with by_hand.driver() as driver:
+            loop = asyncio.get_running_loop()
+            loop.call_later(0.5, client.publish, CHIRP + "up", json.dumps(up), 1)
+            loop.call_later(0.6, client.publish, "zigbee2mqtt/porch", '{"temperature": 1}', 1)
+            loop.call_later(0.6, client.publish, "village/bin-1/data", '{"fill": 1}', 1)
+            found = await driver.discover(1.5)
+    assert [one.address for one in found] == ["24e124713b492158", "porch"]
+    assert found[0].models[0].startswith("milesight-em310-udl")
+    lines = found[0].yaml.splitlines()
+    assert lines[0] == "  24e124713b492158:"
+    assert lines[1].startswith("    model: milesight-em310-udl")
+    assert lines[2:] == ["    source: broker", '    address: "24e124713b492158"']
+
+
+async def test_looking_by_hand_leaves_the_daemons_session_alone_and_none_behind(
+    by_hand: Rig, rig5: Rig
+) -> None:
+    with mosquitto(by_hand.folder, by_hand.port), sender(by_hand.port) as client:
+        rig5.by_hand = False
+        async with rig5.driver() as daemon:
+            rig5.by_hand = True
+            async with rig5.driver():
+                pass
+            send(client, 8)
+            (got,) = await take(daemon.observations(), 1)
+            assert fills([got]) == [8.0]
+            settle([got])

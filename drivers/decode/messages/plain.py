@@ -221,7 +221,10 @@ class Listener(Listening):
 
     def _lines(self, payload: bytes, wire_name: str | None) -> Iterator[Sample]:
         settings = self._settings
-        rows = list(csv.reader(_text(payload).splitlines(), delimiter=settings.delimiter, strict=True))
+        try:
+            rows = list(csv.reader(_text(payload).splitlines(), delimiter=settings.delimiter, strict=True))
+        except csv.Error as error:
+            raise BadReply(f"payload is not CSV: {error}") from error
         if len(rows) > MOST_LINES:
             raise BadReply(f"more than {MOST_LINES} lines")
         for row in rows:

@@ -136,7 +136,7 @@ def _online(payload: bytes) -> float:
     if word.startswith(("{", '"')):
         body = strictjson.parse(payload)
         word = body.get("state") if isinstance(body, dict) else body
-    if word not in ONLINE:
+    if not isinstance(word, str) or word not in ONLINE:
         raise BadReply("availability is neither online nor offline")
     return ONLINE[word]
 
