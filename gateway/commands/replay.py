@@ -66,6 +66,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="[COLUMN:]VALUE[=REASON]",
         help="what means 'no value' here, e.g. --missing=-500=sensor_error",
     )
+    parser.add_argument(
+        "--state", action="append", default=[], metavar="WORD=NUMBER", help="what a word is, e.g. OPEN=1"
+    )
     parser.add_argument("--no-codes", action="store_true", help="take 9999 and -9999 as numbers")
     parser.add_argument(
         "--sort", action="store_true", help="sort by time first (reads the whole file into memory)"
@@ -146,6 +149,7 @@ def _layout(args: argparse.Namespace, quantities: Quantities) -> Layout:
         time=args.time,
         times=Times(zone, args.time_format),
         missing=dict(_missing(said) for said in args.missing),
+        states=dict(_state(said) for said in args.state),
         codes=not args.no_codes,
         form=args.format,
     )
@@ -154,6 +158,15 @@ def _layout(args: argparse.Namespace, quantities: Quantities) -> Layout:
 def _missing(said: str) -> tuple[str, str]:
     value, _, reason = said.partition("=")
     return value, reason or "no_value"
+
+
+def _state(said: str) -> tuple[str, float]:
+    word, _, number = said.partition("=")
+    try:
+        return word, float(number)
+    except ValueError as error:
+        problem = f"{said!r} is not WORD=NUMBER"
+        raise SettingsError(Fault("", 0, "--state", problem, "e.g. --state OPEN=1")) from error
 
 
 def _devices(args: argparse.Namespace) -> dict[str, Device]:

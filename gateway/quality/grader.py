@@ -77,7 +77,7 @@ class Grader:
         past.ranges(value, complaints)
         if series.witness:
             self._witnesses.note(series.device, series.quantity, value, reading.at, series.limits)
-        witnessed = self._witnesses.complaint(series.device, series.measurement, reading.at)
+        witnessed = self._witnesses.complaint(series.device, series.quantity, series.measurement, reading.at)
         if witnessed is not None:
             complaints.append(witnessed)
         if clock_trusted and checks.clock_ahead(reading.at, reading.received) is not Flag.GOOD:

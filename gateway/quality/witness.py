@@ -12,9 +12,22 @@ TESTIMONY = timedelta(hours=6)  # an older statement says nothing about now
 HOUSING_SETTLES = timedelta(hours=24)  # what has stood elsewhere for a day stands there
 HOUSING_LEARNS = 5  # readings of an angle until it is known where the mast stands
 _WATER = "water"
-_SPARED_BY_HOUSING = frozenset(
-    {"", "structure", "device", "gateway"}
-)  # these say nothing through the sensor's eye
+_AIMED = frozenset(  # what a sensor measures by looking somewhere, or by standing upright
+    {
+        "distance",
+        "fill",
+        "water_level",
+        "water_flow",
+        "rain_total",
+        "rain",
+        "rain_rate",
+        "wind_speed",
+        "wind_gust",
+        "wind_dir",
+        "solar_radiation",
+        "illuminance",
+    }
+)
 
 
 class Witnesses:
@@ -33,13 +46,19 @@ class Witnesses:
         if limits.housing:
             self._housings.setdefault(device, {}).setdefault(quantity, _Housing()).note(value, at)
 
-    def complaint(self, device: str, measurement: str, at: datetime) -> tuple[Flag, str] | None:
+    def complaint(
+        self, device: str, quantity: str, measurement: str, at: datetime
+    ) -> tuple[Flag, str] | None:
         """What the witnesses of a device hold against a reading of it."""
         dry = self._dry.get(device) if measurement == _WATER else None
         if dry and any(is_dry and abs(at - said_at) <= TESTIMONY for said_at, is_dry in dry.values()):
             return Flag.SUSPECT, "out_of_water"
         housings = self._housings.get(device)
-        if housings and measurement not in _SPARED_BY_HOUSING and any(one.moved for one in housings.values()):
+        if (
+            housings
+            and quantity.rstrip("_0123456789") in _AIMED
+            and any(one.moved for one in housings.values())
+        ):
             return Flag.SUSPECT, "sensor_moved"
         return None
 

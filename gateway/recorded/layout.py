@@ -74,6 +74,7 @@ class Layout:
         time: Column of the time, or several joined by ``+``; default the first that is called like a time.
         times: How times are written.
         missing: Text or number, or ``COLUMN:`` and that, -> why there is no value; besides :data:`CODES`.
+        states: Word (small letters) -> number, e.g. ``open`` -> 1; ``true`` and ``false`` are known.
         codes: Whether -9999 and 9999 mean "no value".
         form: ``csv`` or ``jsonl``; default: what the first character says.
     """
@@ -84,6 +85,7 @@ class Layout:
     time: str | None = None
     times: Times = field(default_factory=Times)
     missing: Mapping[str, str] = field(default_factory=dict)
+    states: Mapping[str, float] = field(default_factory=dict)
     codes: bool = True
     form: str | None = None
 

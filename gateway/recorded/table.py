@@ -123,6 +123,11 @@ class _Values:
         self._layout = layout
         self._codes = dict(NUMBER_CODES) if layout.codes else {}
         self._words = dict(CODES)
+        self._states = {
+            "true": 1.0,
+            "false": 0.0,
+            **{word.lower(): value for word, value in layout.states.items()},
+        }
         self._of_column: dict[int, dict[str | float, str]] = {}
         for said, why in layout.missing.items():
             self._learn(said, why)
@@ -155,6 +160,8 @@ class _Values:
         why = own.get(text.lower()) or self._words.get(text.lower())
         if why is not None:
             return None, why
+        if text.lower() in self._states:
+            return self._states[text.lower()], ""
         parsed = _NUMBER.fullmatch(text)
         if parsed is None:
             return None, "not_a_number"

@@ -120,6 +120,7 @@ def test_a_file_that_is_not_there_is_a_fault_of_the_command_line(village, tmp_pa
     ("words", "fault"),
     [
         (["--map", "x=phh"], "--map: no quantity 'phh'; did you mean ph"),
+        (["--state", "OPEN"], "--state: 'OPEN' is not WORD=NUMBER"),
         (["--zone", "Mars"], "--zone: unknown time zone 'Mars'"),
         (["--zone", "../etc"], "--zone: unknown time zone"),
         (["--device", "A B"], "--device: 'A B' is no device name"),

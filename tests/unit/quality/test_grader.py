@@ -31,6 +31,7 @@ QUANTITIES = Quantities(
         "echo": quantity(spike=100, after_missing=True),
         "ec": quantity(gross=(0, 50000), dry=10),
         "ph": quantity(gross=(0, 14)),
+        "distance": quantity(gross=(1, 9000)),
         "share": quantity(spike=1, spike_ratio=0.2),
     }
 )
@@ -283,14 +284,16 @@ def test_a_knocked_mast_is_not_believed_until_it_has_stood_still_for_a_day():
     judge = grader(mast)
     for n in range(6):
         judge.grade(reading("a/bare", 2, 10 * n))
-    assert judge.grade(reading("a/ph", 7, 60)).flag is Flag.GOOD
+    assert judge.grade(reading("a/distance", 7, 60)).flag is Flag.GOOD
     judge.grade(reading("a/bare", 9, 70))
-    assert judge.grade(reading("a/ph", 7, 70)).flagged_by == "sensor_moved"
+    assert judge.grade(reading("a/distance", 7, 70)).flagged_by == "sensor_moved"
+    assert judge.grade(reading("a/distance_2", 7, 70)).flagged_by == "sensor_moved"
+    assert judge.grade(reading("a/ph", 7, 70)).flag is Flag.GOOD  # what it is immersed in, it still measures
     judge.grade(reading("a/bare", 2, 80))
-    assert judge.grade(reading("a/ph", 7, 80)).flag is Flag.GOOD
+    assert judge.grade(reading("a/distance", 7, 80)).flag is Flag.GOOD
     for n in range(9, 9 + 145):
         judge.grade(reading("a/bare", 9, 10 * n))
-    assert judge.grade(reading("a/ph", 7, 10 * 154)).flag is Flag.GOOD
+    assert judge.grade(reading("a/distance", 7, 10 * 154)).flag is Flag.GOOD
 
 
 def test_after_a_restart_the_last_values_are_known():

@@ -116,6 +116,18 @@ def test_more_codes_can_be_named_for_all_columns_or_for_one():
     ]
 
 
+def test_words_of_a_state_become_numbers():
+    text = f"at,lid_open,tipped\n{AT},OPEN,True\n{AT},closed,False\n{AT},ajar,0\n"
+    assert [(number, why) for _, number, why in values(text, states={"Open": 1, "CLOSED": 0})] == [
+        (1, ""),
+        (1, ""),
+        (0, ""),
+        (0, ""),
+        (None, "not_a_number"),
+        (0, ""),
+    ]
+
+
 def test_a_row_whose_values_have_run_together_is_refused_with_its_line():
     text = f"logger 17\nat,ph,rain,\n{AT},7,1,\n{AT},-999971,\n{AT},7,2,\n"
     assert values(text) == [
