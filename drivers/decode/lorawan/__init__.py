@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,15 @@ def decode(
     chosen = {**model.options, **options}
     if model.codec is not None:
         return javascript.run(model.codec, payload, port, chosen, catalogue_dirs, received=received)
-    return _decoder(model)(payload, port, chosen)
-
-
-def _decoder(model: DeviceModel) -> Decoder:
     assert model.decoder is not None, "the catalogue lets no lorawan model pass without decoder or codec"
+    return _decoder(model.decoder)(payload, port, chosen)
+
+
+@cache
+def _decoder(name: str) -> Decoder:
+    """The function of a family; looked up once, for the shelf is a folder on the disk."""
     try:
-        module = plugins.load("decoder", model.decoder, key=f"{model.model}.decoder")
+        module = plugins.load("decoder", name, key="decoder")
     except SettingsError as error:
         raise BadReply(str(error)) from error
     decoder: Decoder = module.decode
