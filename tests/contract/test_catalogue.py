@@ -47,3 +47,15 @@ def test_every_name_leads_to_one_model(catalogue: Catalogue) -> None:
     for model in catalogue.values():
         for name in (model.model, *model.also):
             assert catalogue[name] is model, f"{name} is claimed by two models"
+
+
+def test_the_catalogue_serves_every_function_of_the_village(catalogue: Catalogue) -> None:
+    assert len(catalogue) >= 30
+    assert {model.domain for model in catalogue.values()} >= {
+        "bin",
+        "water",
+        "level",
+        "structure",
+        "soil",
+        "weather",
+    }

@@ -27,9 +27,7 @@ from gateway.errors import BadReply, SettingsError
 Options = Mapping[str, str | int | float | bool]
 Decoder = Callable[[bytes, int | None, Options], list[Sample]]
 
-LONGEST_PAYLOAD = (
-    1024  # LoRaWAN carries at most 242 bytes; the same frames over NB-IoT have a header and more room
-)
+LONGEST_PAYLOAD = 1024  # LoRaWAN carries at most 242 bytes; the same frames over NB-IoT have a header
 
 
 def decode(
