@@ -23,11 +23,11 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator
 
-from drivers.broker.byhand import SELF_EXPLAINING, ByHand, shown
+from drivers.broker.byhand import ByHand, shown
 from drivers.broker.mailbox import Mailbox
 from drivers.broker.memory import delivery_key, memory_in
 from drivers.broker.receipts import Receipts
-from drivers.decode.intake import SHELF, Intake, Word
+from drivers.decode.intake import EXPLAIN_THEMSELVES, SHELF, Intake, Word, listening
 from drivers.decode.messages import Message
 from gateway import plugins
 from gateway.contracts import Context, Device, Exchange, Found
@@ -85,22 +85,6 @@ class Settings(BrokerSettings):
             except ValueError as error:
                 raise ValueError(f"{name}: {_first(error)}") from error
         return listen
-
-
-def listening(listen: Sequence[str | Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
-    """``[chirpstack, {plain: {...}}]`` as names with their settings."""
-    found: list[tuple[str, Mapping[str, Any]]] = []
-    for entry in listen:
-        if isinstance(entry, str):
-            found.append((entry, {}))
-        elif len(entry) != 1:
-            raise ValueError("each entry of listen is one name, or one name with its settings")
-        else:
-            name, options = next(iter(entry.items()))
-            if options is not None and not isinstance(options, Mapping):
-                raise ValueError(f"the settings of {name} are keys with values")
-            found.append((name, options or {}))
-    return found
 
 
 def _first(error: ValueError) -> str:
@@ -191,7 +175,7 @@ class Driver:
 
     async def discover(self, seconds: float) -> list[Found]:
         """Listen to every known message type for so long; strangers with the models that fit them."""
-        intake = self._new_intake([*listening(self._settings.listen), *SELF_EXPLAINING])
+        intake = self._new_intake(listening([*self._settings.listen, *EXPLAIN_THEMSELVES]))
         by_hand = self._by_hand()
         by_hand.connection.subscribe(
             [name for name in intake.filters() if name not in self._intake.filters()]

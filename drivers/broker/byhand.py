@@ -22,8 +22,6 @@ from gateway.mqtt import Connection, Incoming
 from gateway.schema import in_words
 
 MOST_STRANGERS = 500
-NEEDS_NO_SETTINGS = ("chirpstack", "tts", "zigbee2mqtt", "tasmota", "homeassistant")
-SELF_EXPLAINING: list[tuple[str, dict[str, object]]] = [(name, {}) for name in NEEDS_NO_SETTINGS]
 
 
 @dataclass

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Any
 
 from drivers.decode import lorawan
 from drivers.decode.messages import Heard, Listening, Message, Uplink, fields_of
@@ -25,6 +26,7 @@ from gateway.quantities import Quantities
 from gateway.units import check_convertible
 
 SHELF = "message"
+EXPLAIN_THEMSELVES = ("chirpstack", "tts", "zigbee2mqtt", "tasmota", "homeassistant")  # need no settings
 LINK_QUANTITIES = frozenset({"rssi", "snr", "f_cnt", "link_margin", "link_quality"})
 
 
@@ -112,6 +114,14 @@ class Intake:
         Raises:
             BadReply: It cannot be understood, in words.
         """
+        return [self._word(one, message, received) for one in self.hear(message)]
+
+    def hear(self, message: Message) -> Sequence[Heard]:
+        """The wrapper alone, understood; nobody has to be configured.
+
+        Raises:
+            BadReply: It cannot be understood, in words.
+        """
         if not message.topic or len(message.topic) > 250 or not message.topic.isprintable():
             raise BadReply("its topic is empty, too long, or not plain text")
         for listener in self._listeners:
@@ -119,7 +129,7 @@ class Intake:
             if heard is not None and not heard:
                 raise BadReply("it speaks of no device")
             if heard is not None:
-                return [self._word(one, message, received) for one in heard]
+                return heard
         raise BadReply("no message type that is listened for looks like this")
 
     def _word(self, heard: Heard, message: Message, received: datetime) -> Word:
@@ -193,6 +203,22 @@ class Intake:
         by = f"{reading.flagged_by}+retained" if reading.flagged_by else "retained"
         flag = Flag.SUSPECT if reading.flag is Flag.UNKNOWN else reading.flag
         return replace(reading, flag=flag, flagged_by=by)
+
+
+def listening(listen: Sequence[str | Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    """``[chirpstack, {plain: {...}}]`` as names with their settings."""
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for entry in listen:
+        if isinstance(entry, str):
+            found.append((entry, {}))
+        elif len(entry) != 1:
+            raise ValueError("each entry of listen is one name, or one name with its settings")
+        else:
+            name, options = next(iter(entry.items()))
+            if options is not None and not isinstance(options, Mapping):
+                raise ValueError(f"the settings of {name} are keys with values")
+            found.append((name, options or {}))
+    return found
 
 
 def _decoded(device: Device, uplink: Uplink, dirs: Sequence[Path], at: datetime) -> Sequence[Sample]:

@@ -11,17 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from drivers.decode import lorawan, serial
+from drivers.decode.intake import EXPLAIN_THEMSELVES, Intake, listening
+from drivers.decode.messages import Message
 from drivers.decode.registers import sample_of_reply
 from drivers.decode.sample import Sample, readings_of
 from gateway import files, site
 from gateway.catalogue import Catalogue, DeviceModel
 from gateway.clock import SystemClock
+from gateway.contracts import Device
 from gateway.errors import BadReply, Fault, SettingsError
 from gateway.model import Reading, split_series
 from gateway.quantities import Quantities
+from gateway.settings import DeviceSettings
 
 HELP = "Decode one payload of a device model and print its readings as one JSON line."
-EXAMPLE = "village decode em310-udl --port 85 --hex 01755c03824408040001"
+EXAMPLE = """village decode em310-udl --port 85 --hex 01755c03824408040001
+village decode em310-udl --json uplink.json --topic application/1/device/24e124713b492158/event/up"""
 
 EX_DATAERR = 65  # <sysexits.h>
 
@@ -36,12 +41,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hex", metavar="HEX", help="payload, or one whole Modbus RTU reply; spaces and colons are ignored"
     )
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        help="a whole MQTT message instead of --hex, as the broker has it; - = stdin",
+    )
+    parser.add_argument("--topic", metavar="TOPIC", help="where that message was published")
     parser.add_argument("--request", metavar="HEX", help="the Modbus RTU request that the reply answers")
     parser.add_argument(
         "--port", type=int, metavar="N", help="LoRaWAN fPort (default: the usual one of the model)"
     )
     parser.add_argument(
-        "--site", type=Path, metavar="DIR", help="use the catalogue folder of this site as well"
+        "--site",
+        type=Path,
+        metavar="DIR",
+        help="use the catalogue and the plain mappings of this site as well",
     )
     parser.add_argument(
         "--option",
@@ -57,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     quantities = site.load_quantities()
     folders = catalogue_folders(args.site)
     model = find_model(args.model, site.load_catalogue(quantities, folders))
+    if args.json is not None:
+        return _whole_message(args, model, quantities, folders)
     payload = bytes_of(args.hex)
     port = args.port if args.port is not None else usual_port(model)
     if model.wire == "lorawan" and port is None:
@@ -77,6 +93,59 @@ def run(args: argparse.Namespace) -> int:
         return EX_DATAERR
     print(json.dumps(report(model, samples, quantities, received), ensure_ascii=False))
     return 0
+
+
+def _whole_message(
+    args: argparse.Namespace, model: DeviceModel, quantities: Quantities, folders: Sequence[Path]
+) -> int:
+    """The same for what a broker delivers: the network server's or the bridge's wrapper comes off first."""
+    if not args.topic:
+        raise SettingsError(
+            Fault("", 0, "--topic", "is missing", "write the topic of the message; it says who wrapped it")
+        )
+    if any(sign in args.topic for sign in "+#{}"):
+        problem = f"{args.topic!r} is a pattern, not the topic of one message"
+        raise SettingsError(Fault("", 0, "--topic", problem, "write it as the broker shows it"))
+    raw = sys.stdin.buffer.read() if args.json == "-" else _read(Path(args.json))
+    whole = site.load_site(args.site) if args.site else None
+    intake = Intake(
+        [
+            *(_listened(whole) if whole else ()),
+            *listening(EXPLAIN_THEMSELVES),
+            ("milesight", {"topic": args.topic}),
+        ],
+        (),
+        quantities=quantities,
+        zone=whole.village.site.zone if whole else UTC,
+        catalogue_dirs=folders,
+    )
+    received = SystemClock().now()
+    try:
+        heard = intake.hear(Message(args.topic, raw))[0]
+        settings = DeviceSettings(source="-", model=model.model, options=options_of(args.option))
+        samples = intake.samples(Device("x", settings, model), heard, received)
+    except (BadReply, ValueError) as error:
+        print(f"{model.model}: {error}", file=sys.stderr)
+        return EX_DATAERR
+    told = report(model, samples, quantities, received)
+    told["diagnostics"] += [heard.note] if heard.note else []
+    told["from"] = heard.address
+    told["link"] = dict(heard.facts)
+    print(json.dumps(told, ensure_ascii=False))
+    return 0
+
+
+def _listened(whole: site.Site) -> list[tuple[str, Mapping[str, Any]]]:
+    """What the MQTT sources of a site listen to."""
+    settings = [plugin.settings for plugin in whole.sources.values()]
+    return [entry for each in settings for entry in listening(getattr(each, "listen", []))]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(Fault(str(path), 0, "--json", f"cannot be read ({error.strerror})")) from error
 
 
 def report(
