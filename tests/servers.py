@@ -19,7 +19,7 @@ def tool(name: str) -> str:
     """The path of an installed program; skips the test, saying what to install, when it is absent."""
     found = shutil.which(name) or next((f"{d}/{name}" for d in SBIN if Path(f"{d}/{name}").exists()), None)
     if found is None:
-        package = {"influxd": "influxdb"}.get(name, name)
+        package = {"influxd": "influxdb", "systemd-analyze": "systemd"}.get(name, name)
         pytest.skip(f"{name} is not installed (apt install {package})")
     return found
 

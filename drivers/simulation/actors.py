@@ -41,9 +41,6 @@ class Actor:
         world: Where it hangs.
         quantities: For the one unit of each.
         utc_offset: Of the village, for devices that know only local time.
-
-    Raises:
-        ValueError: Nobody here can play this model or wrapper.
     """
 
     def __init__(
@@ -56,11 +53,14 @@ class Actor:
         self._offset = utc_offset
         self._frozen: dict[str, float] | None = None
         self._counter = 0
-        model = device.model
+
+    def check(self) -> None:
+        """Raise ValueError, in words, when nobody here can say what this device would say."""
+        model = self.device.model
         if model is not None and model.wire == "lorawan" and model.model not in frames.ENCODERS:
             raise ValueError(f"no simulated {model.model}; there are: {', '.join(sorted(frames.ENCODERS))}")
         if model is None and not self.part.send:
-            raise ValueError(f"{device.slug} has no model: its part in play.yaml needs send:")
+            raise ValueError(f"{self.device.slug} has no model: its part in play.yaml needs send:")
 
     def silent(self, at: datetime) -> bool:
         """Whether it says nothing at this moment of the story."""

@@ -71,6 +71,9 @@ class FarEnds:
         mqtt_port: Of the broker; 0 takes any free one.
         modbus_port: Of the Modbus server; 0 takes any free one.
 
+    Raises:
+        ValueError: A device cannot be played, in words.
+
     Attributes:
         published: MQTT messages handed to the broker, greetings included.
     """
@@ -98,6 +101,8 @@ class FarEnds:
         self._random = random.Random(play.seed)  # noqa: S311  # pacing of a demo, not a secret
         self.actors = [Actor(device, play, self.world, quantities, utc_offset) for device in wireless]
         self._wired = [Actor(device, play, self.world, quantities, utc_offset) for device in wired]
+        for actor in self.actors:
+            actor.check()
         self.broker = EmbeddedBroker(mqtt_port)
         self.probes = ProbeServer(self._units(), modbus_port)
         self.tally = Tally()

@@ -1,0 +1,59 @@
+"""Every site on the shelf of examples is one that a person could copy: it loads whole, and those with a play play."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from drivers.simulation.actors import Actor
+from drivers.simulation.far_ends import MORNING
+from drivers.simulation.probes import registers_of
+from drivers.simulation.story import Play
+from drivers.simulation.world import World
+from gateway import files
+from gateway.site import load_site
+
+EXAMPLES = files.config_root() / "examples"
+SITES = sorted(path.parent for path in EXAMPLES.glob("*/village.yaml"))
+PLAYED = [site for site in SITES if (site / "play.yaml").exists()]
+
+
+def _named(path: Path) -> str:
+    return path.name
+
+
+def test_there_are_sites_to_copy() -> None:
+    assert {"demo", "market", "river", "school"} <= {site.name for site in SITES}
+
+
+@pytest.mark.parametrize("folder", SITES, ids=_named)
+def test_the_site_loads_and_every_device_has_a_name_people_know(folder: Path) -> None:
+    site = load_site(folder)
+    assert site.devices
+    assert [slug for slug, device in site.devices.items() if not device.settings.name] == []
+
+
+@pytest.mark.parametrize("folder", PLAYED, ids=_named)
+def test_every_device_of_a_played_site_has_something_to_say(folder: Path) -> None:
+    site = load_site(folder)
+    play = files.validated(Play, files.read_yaml(folder / "play.yaml"))
+    assert play.devices.keys() <= site.devices.keys()
+    world = World(play.seed, MORNING)
+    for device in site.devices.values():
+        actor = Actor(device, play, world, site.quantities, timedelta(hours=8))
+        if device.model is not None and device.model.wire == "modbus":
+            assert registers_of(device.model, actor.values(MORNING), site.quantities)
+        else:
+            actor.check()
+            assert list(actor.report(MORNING, MORNING))
+
+
+def test_the_demo_has_every_kind_of_asset_and_of_wire() -> None:
+    site = load_site(EXAMPLES / "demo")
+    devices = site.devices.values()
+    assert 20 <= len(devices) <= 30
+    models = [device.model for device in devices if device.model]
+    assert {model.domain for model in models} >= {"bin", "water", "level", "structure", "soil", "weather"}
+    assert {model.wire for model in models} >= {"lorawan", "modbus"}
