@@ -18,6 +18,7 @@ def notify(*states: str) -> bool:
     if address.startswith("@"):  # an abstract socket, as unix(7) writes it
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+        channel.setblocking(False)  # a listener that does not read must not stop the house
         try:
             channel.sendto("\n".join(states).encode(), address)
         except OSError:
