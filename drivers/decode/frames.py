@@ -232,10 +232,10 @@ def _rtu_size(buffer: bytes, start: int) -> int:
 
 def _what_else(heard: bytes, request: Request) -> str:
     """A word for what came instead of the reply: helps the person at the cable."""
-    if not heard or request.rtu.startswith(heard):
-        return ""
     if heard == request.rtu:
         return "only_echo"
+    if request.rtu.startswith(heard):
+        return ""
     if crc_fits(heard):
         return "wrong_unit" if heard[0] != request.unit else "wrong_function"
     return "bad_crc" if len(heard) >= 5 else "garbage"

@@ -16,6 +16,7 @@ from drivers.line.settings import Settings
 from drivers.line.wire import Answer, NoReply, Wire
 from gateway.clock import Clock
 
+SHORTEST_WAIT_S = 1e-6  # below it a clock may not move at all
 GATEWAY_SILENT = ("exception_10", "exception_11")  # a TCP gateway speaks for a unit that does not
 
 
@@ -95,6 +96,8 @@ class Bus:
         while quiet > 0:
             now = self._clock.monotonic()
             left = self._wire.heard + quiet - now
-            if left <= 0 or now >= patience:  # a babbling device must not stop the line for ever
+            if (
+                left <= SHORTEST_WAIT_S or now >= patience
+            ):  # a babbling device must not stop the line for ever
                 return
             await self._clock.sleep(left)

@@ -24,6 +24,7 @@ LEARN = 0.3  # weight of the newest poll in the cost of a device
 DEAD_SHARE = 0.1  # a silent unit may use up to this share of the line at first
 LONGEST_DOUBLING = 10  # 2**10 periods are more than any back-off
 _TOGETHER_S = 1e-3  # slots closer than this are one
+_NOW_S = 1e-6  # less than this is no wait: below it a clock may not move at all
 
 
 @dataclass(slots=True)
@@ -84,7 +85,7 @@ class Timetable:
             at = max(self._since + (turn.due() - self._line_since) * self.stretch, turn.not_before)
             if at < best_at:
                 best, best_at = turn, at
-        if best is None or best_at > now:
+        if best is None or best_at > now + _NOW_S:
             return best_at - now, None
         return 0.0, best
 

@@ -12,8 +12,8 @@ from drivers.modbus import Driver, Settings
 from gateway.clock import SystemClock
 from gateway.model import Flag
 from gateway.quantities import Quantities
+from tests.modbus import context, device, model
 from tests.servers import free_port
-from tests.wire.lines import context, device, model
 
 
 @pytest.fixture
