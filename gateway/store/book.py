@@ -135,6 +135,12 @@ class Book:
         """Read on the writing connection."""
         return self._db.execute(sql, values).fetchall()
 
+    def bound_log(self, wal_pages: int) -> None:
+        """Keep the log as small as the disk asks for."""
+        pages = min(wal_pages, _BOOK_WAL)
+        self._db.execute(f"PRAGMA wal_autocheckpoint={pages}").fetchone()
+        self._db.execute(f"PRAGMA journal_size_limit={pages * lite.PAGE}").fetchone()
+
     def check(self, seconds: float) -> None:
         """Look the file through, as far as the time allows. Raises sqlite3.Error when faults were found."""
         lite.quick_check(self._db, seconds)
@@ -147,6 +153,12 @@ class Book:
     def note(self, **numbers: int) -> None:
         """Keep counters or marks."""
         self._db.executemany("INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)", numbers.items())
+
+    def count_from(self, number: int) -> None:
+        """Let events and rolled hours count on from a number, so that none is given that an older book has given."""
+        for table in ("event", "rolled"):
+            self._db.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+            self._db.execute("INSERT INTO sqlite_sequence(name, seq) VALUES (?, ?)", (table, number))
 
     def sid(self, series: str) -> int:
         """The number of a series in this book; given now if it has none."""
@@ -190,6 +202,10 @@ class Book:
         """
         if not keep:
             self._db.execute(f"DELETE FROM {table} WHERE t = ?", (t,))  # noqa: S608  # two names, both ours
+        self.add_rollups(table, rows)
+
+    def add_rollups(self, table: str, rows: Buckets) -> None:
+        """Roll-ups that are kept only where there are none yet."""
         values = [(start, self.sid(name), *rest) for start, name, *rest in rows]
         sql = f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608  # two names, both ours
         self._db.executemany(sql, values)
@@ -240,6 +256,12 @@ class Book:
             oldest = "SELECT id FROM parked WHERE consumer = ? ORDER BY id LIMIT ?"
             self._db.execute(f"DELETE FROM parked WHERE id IN ({oldest})", (consumer, excess))  # noqa: S608  # ours
         return int(excess)
+
+    def park_again(self, row: Sequence[object]) -> None:
+        """Something parked, from an older book: consumer, at, seq, item, why."""
+        self._db.execute(
+            "INSERT INTO parked(consumer, at, seq, item, why) VALUES (?, ?, ?, ?, ?)", tuple(row)
+        )
 
     def drop_parked(self, consumer: str, ids: Sequence[int] | None) -> int:
         """Forget what was parked, all of it or some; returns how many."""

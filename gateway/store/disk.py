@@ -16,6 +16,8 @@ from gateway.store import lite
 BALLAST = 256 * 1024  # bytes (reliability-and-security, section 0.5)
 MOST_QUOTA = 4_000_000_000  # bytes (reliability-and-security, P6)
 MOST_SEGMENT = 64 * 1024 * 1024  # bytes
+LEAST_SEGMENT = 256 * 1024  # bytes; an empty one has 40 KiB
+SALVAGED = ".salvaged"
 KEPT_CORRUPT = 3  # files (reliability-and-security, P10)
 
 
@@ -29,13 +31,12 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.quota = MOST_QUOTA
-        self.salvaged: set[Path] = set()
         self._ballast = folder / "ballast"
 
     @property
     def segment_limit(self) -> int:
         """Bytes at which a segment is full: a sixteenth of the quota, so that eviction costs a sixteenth at most."""
-        return max(64 * 1024, min(MOST_SEGMENT, self.quota // 16))
+        return max(LEAST_SEGMENT, min(MOST_SEGMENT, self.quota // 16))
 
     @property
     def book_limit(self) -> int:
@@ -110,10 +111,20 @@ class Disk:
     def forget_salvaged(self) -> bool:
         """Remove the oldest file that was set aside and has been salvaged; False when there is none."""
         for path in self.corrupt_files():
-            if path in self.salvaged:
+            if path.name.endswith(SALVAGED):
                 self.forget_corrupt(path)
                 return True
         return False
+
+    def mark_salvaged(self, path: Path) -> None:
+        """Note, by its name, that a file that was set aside needs no more looking into."""
+        for companion in lite.COMPANIONS:
+            with suppress(OSError):
+                path.with_name(path.name + companion).rename(path.with_name(path.name + SALVAGED + companion))
+
+    def to_salvage(self) -> list[Path]:
+        """What was set aside and has not been salvaged, oldest first."""
+        return [path for path in self.corrupt_files() if not path.name.endswith(SALVAGED)]
 
     def forget_corrupt(self, path: Path) -> None:
         """Remove a file that was set aside."""

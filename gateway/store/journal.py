@@ -32,6 +32,7 @@ from gateway.store.book import Parked
 from gateway.store.keeper import Keeper
 from gateway.store.moments import from_ms, to_ms
 from gateway.store.reader import Reader
+from gateway.store.salvage import Salvager
 from gateway.store.status import JournalStatus
 from gateway.store.writer import Writer
 
@@ -54,6 +55,12 @@ class Journal:
         name = clocks.boot_id() if boot is None else boot
         self._keeper = Keeper(self.folder, clock, settings, name, self._aside)
         self._writer = Writer(self._keeper, settings)
+        self._salvager = Salvager(
+            self.folder,
+            adopt=lambda path, rows: self._writer.ask(lambda: self._keeper.adopt(path, rows)),
+            adopt_book=lambda remains: self._writer.ask(lambda: self._keeper.adopt_book(remains)),
+            done=self._keeper.disk.mark_salvaged,
+        )
         self._readers: queue.LifoQueue[tuple[Reader, int] | None] = queue.LifoQueue()
         for _ in range(_READERS):
             self._readers.put(None)
@@ -68,7 +75,11 @@ class Journal:
             Unavailable: Nothing can be written there.
         """
         self._keeper.open()
+        left = self._keeper.disk.to_salvage()
         self._writer.start()
+        for path in left:
+            self._salvager.add(path)
+        self._salvager.wake()
 
     def close(self) -> None:
         """Write down what waits, settle its receipts, let the files go. May be called twice."""
@@ -76,6 +87,7 @@ class Journal:
             if self._closed:
                 return
             self._closed = True
+            self._salvager.stop()
             self._writer.stop()
             for _ in range(_READERS):
                 reader = self._readers.get()
@@ -236,7 +248,7 @@ class Journal:
             clock=keeper.doubt.belief.value,
             restamped=counters.restamped,
             corrupt=tuple(path.name for path in keeper.disk.corrupt_files()),
-            salvage="",
+            salvage=self._salvager.state,
             waiting=len(self._writer),
             unrolled=len(keeper.rolling),
             parked=parked,
@@ -247,8 +259,11 @@ class Journal:
             sqlite=sqlite3.sqlite_version,
         )
 
-    def _aside(self, path: Path, first: int | None) -> None:
-        """A file was set aside."""
+    def _aside(self, path: Path) -> None:
+        """A file was set aside; what is set aside while opening is found again when that is done."""
+        if self._writer.running:
+            self._salvager.add(path)
+            self._salvager.wake()
 
     @contextmanager
     def _reading(self) -> Iterator[Reader]:

@@ -19,12 +19,12 @@ from gateway.clock import Clock
 from gateway.errors import Unavailable
 from gateway.model import Delivery, Event, Flag, Reading
 from gateway.settings import StoreSettings
-from gateway.store import doubt, lite
+from gateway.store import doubt, lite, salvage
 from gateway.store.book import Book
 from gateway.store.disk import Disk
 from gateway.store.doubt import Belief, Doubt
 from gateway.store.moments import TEN_MINUTES_MS, to_ms
-from gateway.store.reader import Reader
+from gateway.store.reader import Reader, list_segments
 from gateway.store.rolling import Rolling
 from gateway.store.segment import Row, Segment, finite
 from gateway.store.shelf import Shelf
@@ -59,7 +59,7 @@ class Keeper:
         clock: The house's clock.
         settings: Quota and patience.
         boot: The kernel's name for this boot.
-        aside: Told when a file was set aside: where it lies now, its first seq (``None``: it was the book).
+        aside: Told when a file was set aside: where it lies now.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Keeper:
         clock: Clock,
         settings: StoreSettings,
         boot: str,
-        aside: Callable[[Path, int | None], None],
+        aside: Callable[[Path], None],
     ) -> None:
         self.folder = folder
         self.clock = clock
@@ -90,6 +90,7 @@ class Keeper:
         self._changed: set[str] = set()
         self._unseen: list[Segment] = []
         self._evicted_until = -(1 << 62)
+        self._sequence = 0
         self._marked: set[str] = set()
         self._looked = self._noted = clock.monotonic()
         self._since_note = 0
@@ -161,8 +162,21 @@ class Keeper:
         self._evicted_until = max(self._evicted_until, book.number("evicted_until", self._evicted_until))
         self.bookmarks = book.bookmarks() | self.bookmarks
         self.disk.quota = self._settings.quota or book.number("quota") or self.disk.default_quota()
-        self._write_book(lambda book: book.note(quota=self.disk.quota))
+        book.bound_log(self.disk.wal_pages)
+        fresh = book.number("quota") == 0
+        count_from = max(self._sequence, to_ms(self.clock.now()) // 1000) if fresh and self._old() else 0
+
+        def work(book: Book) -> None:
+            book.note(quota=self.disk.quota, evicted_until=self._evicted_until, **self.totals)
+            if count_from:
+                book.count_from(count_from)
+
+        self._write_book(work)
         return book
+
+    def _old(self) -> bool:
+        """Whether consumers may have bookmarks from an earlier book, whose counts must not be given again."""
+        return bool(self._sequence or self.disk.corrupt_files() or list_segments(self.folder))
 
     def _drop_book(self, error: sqlite3.Error | OSError) -> None:
         """Set the book aside; what it said about readings is made again from the segments."""
@@ -173,11 +187,16 @@ class Keeper:
         aside = self.disk.set_aside(self.folder / BOOK, self.clock.now().strftime("%Y%m%dT%H%M%S"))
         log.error("book set aside as=%s reason=%s", aside.name, error)
         self.generation += 1
+        left, numbers = salvage.bookmarks_of(aside)
+        self.bookmarks = left | self.bookmarks
+        for name in self.totals:
+            self.totals[name] = max(self.totals[name], numbers.get(name, 0))
+        self._sequence = max(self._sequence, numbers.get("event", 0), numbers.get("rolled", 0))
         self.rolling.lost()
         self._changed = set(self.latest)
         self._marked = set(self.bookmarks)
         self._unseen = list(self.shelf.segments)
-        self._aside(aside, None)
+        self._aside(aside)
 
     def _recall(self, noted: int) -> None:
         """The last word of every series, and what is to be rolled up: from the book, and from what came after it."""
@@ -429,6 +448,18 @@ class Keeper:
     def in_book(self, work: Callable[[Book], T]) -> T:
         """Something a consumer wants written in the book. Raises Unavailable."""
         return self._write_book(work)
+
+    def adopt_book(self, remains: salvage.Remains) -> None:
+        """Take in what was left of a book that was set aside. Raises Unavailable."""
+
+        def work(book: Book) -> None:
+            book.add_events(remains.events)
+            for row in remains.parked:
+                book.park_again(row)
+            for table, rows in remains.rollups.items():
+                book.add_rollups(table, rows)
+
+        self._write_book(work)
 
     def adopt(self, path: Path, rows: int) -> None:
         """Take a salvaged segment in."""

@@ -7,6 +7,7 @@ checkpoint at the same moment (WAL-reset bug), and Debian 12 ships 3.40.1 (relia
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sqlite3
@@ -21,7 +22,8 @@ from gateway.errors import Fault, SettingsError
 PAGE = 4096  # bytes; SQLite's default page, and that of the cards
 COMPANIONS = ("", "-wal", "-shm")
 _BUSY_MS = 5000
-_KILL_AT = os.environ.get("VILLAGE_KILL_AT", "")
+_KILL_AT, _, _KILL_COUNT = os.environ.get("VILLAGE_KILL_AT", "").partition(":")
+_kill_countdown = itertools.count(1)
 
 
 class Trouble(Enum):
@@ -71,7 +73,7 @@ def open_writer(path: Path, *, wal_pages: int = 1000) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL").fetchone()
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint={wal_pages}")
-        connection.execute(f"PRAGMA journal_size_limit={wal_pages * PAGE * 2}")
+        connection.execute(f"PRAGMA journal_size_limit={wal_pages * PAGE}")
         connection.execute("PRAGMA cache_size=-4000")
         connection.execute("PRAGMA temp_store=MEMORY")
     except sqlite3.Error:
@@ -223,6 +225,6 @@ def size_of(path: Path) -> int:
 
 
 def kill_point(step: str) -> None:
-    """End this process as a power cut would, if ``VILLAGE_KILL_AT`` names this step (crash tests)."""
-    if step == _KILL_AT:
+    """End this process at once if ``VILLAGE_KILL_AT`` names this step, or ``step:n`` the n-th time (crash tests)."""
+    if step == _KILL_AT and next(_kill_countdown) >= int(_KILL_COUNT or 1):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -104,6 +104,15 @@ def first_of(path: Path) -> int | None:
     return int(number) if named and int(number) > 0 else None
 
 
+def is_blank(path: Path) -> bool:
+    """Whether a file was begun and never got as far as its tables. Raises sqlite3.Error when it cannot be read."""
+    connection = lite.open_reader(path)
+    try:
+        return connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    finally:
+        connection.close()
+
+
 def look_into(path: Path, first: int) -> Segment:
     """What a file holds, from its zones and the rows after the last of them.
 
@@ -174,6 +183,10 @@ class SegmentWriter:
         lite.migrate(self._db, self.segment.path, STEPS)
         self._db.execute("INSERT OR IGNORE INTO meta(key, value) VALUES ('base', ?)", (base,))
         self.base = base_of(self._db)
+        if not self._db.execute("PRAGMA application_id").fetchone()[
+            0
+        ]:  # a second place to find it, for salvage
+            self._db.execute(f"PRAGMA application_id={max(0, min(self.base // 60_000, (1 << 31) - 1))}")
         self._sids = {name: sid for sid, name in self._db.execute("SELECT id, name FROM series")}
         self._marks: dict[Mark, int] = {}
         marks = {row[0]: row[1:] for row in self._db.execute("SELECT id, flag, why, was FROM mark")}
@@ -209,10 +222,10 @@ class SegmentWriter:
             self._db.execute("BEGIN IMMEDIATE")
         for sql, values in statements:
             self._db.execute(sql, values)
+        lite.kill_point("before_commit")
         for start in range(0, len(flat), _SIZES[-1] * _COLUMNS):
             self._insert(flat[start : start + _SIZES[-1] * _COLUMNS])
         if not alone:
-            lite.kill_point("before_commit")
             self._db.execute("COMMIT")
         lite.kill_point("after_commit")
         self.segment.rows += len(rows)

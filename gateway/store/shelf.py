@@ -42,7 +42,7 @@ class Shelf:
         disk: The room they lie in.
         clock: The house's clock.
         evicted: Told before a segment is removed.
-        aside: Told when a file was set aside: where it lies now, its first seq.
+        aside: Told when a file was set aside: where it lies now.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Shelf:
         clock: Clock,
         *,
         evicted: Callable[[Segment], None],
-        aside: Callable[[Path, int], None],
+        aside: Callable[[Path], None],
     ) -> None:
         self._disk = disk
         self._clock = clock
@@ -87,12 +87,15 @@ class Shelf:
         found: list[Segment] = []
         paths = list_segments(self._disk.folder)
         for path, first in paths:
-            self.reserved = max(self.reserved, first)
+            self.reserved = max(self.reserved, first - 1)
             if path.is_file() and lite.size_of(path) == 0:
-                lite.unlink_database(path)  # a power cut just after it was made, or somebody emptied it
+                lite.unlink_database(path)  # somebody or something emptied it
                 self.reserved = max(self.reserved, first + RESERVE)
                 continue
             try:
+                if segment.is_blank(path):
+                    lite.unlink_database(path)  # a power cut while it was made
+                    continue
                 part = segment.look_into(path, first)
                 if path == paths[-1][0] and not clean:
                     check(path)
@@ -261,7 +264,7 @@ class Shelf:
         log.info("segment evicted path=%s readings=%d", part.path.name, part.rows)
 
     def _due(self, current: SegmentWriter, limit: int) -> bool:
-        size = lite.size_of(current.segment.path)
+        size = current.segment.path.stat().st_size  # without the log, which comes and goes
         if size >= limit:
             return True
         if current.segment.rows == 0:
@@ -294,7 +297,7 @@ class Shelf:
         stamp = self._clock.now().strftime("%Y%m%dT%H%M%S")
         aside = self._disk.set_aside(path, stamp)
         log.error("journal file set aside path=%s as=%s reason=%s", path.name, aside.name, error)
-        self._tell_aside(aside, first)
+        self._tell_aside(aside)
 
 
 def check(path: Path) -> None:
