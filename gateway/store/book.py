@@ -227,7 +227,7 @@ class Book:
         for event in events:
             row = _event_row(event)
             same = "SELECT 1 FROM event WHERE at = ? AND source = ? AND kind = ? AND detail = ? AND evidence IS ?"
-            facts = (row[0], event.source, event.kind, row[5], event.evidence)
+            facts = (row[0], row[2], row[3], row[5], row[6])
             if self._db.execute(same, facts).fetchone():
                 known += 1
                 continue
@@ -311,9 +311,15 @@ class Book:
 
 
 def _event_row(event: Event) -> tuple[int, int, str, str, float, str, str | None]:
-    detail = json.dumps(dict(event.detail), sort_keys=True, ensure_ascii=False)
+    detail = clean(json.dumps(dict(event.detail), sort_keys=True, ensure_ascii=False))
+    evidence = None if event.evidence is None else clean(event.evidence)
     times = to_ms(event.at), to_ms(event.received)
-    return *times, event.source, event.kind, event.confidence, detail, event.evidence
+    return *times, clean(event.source), clean(event.kind), float(event.confidence), detail, evidence
+
+
+def clean(text: str) -> str:
+    """A text that a database takes: hostile JSON brings halves of surrogate pairs."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def event_of(row: Sequence[object]) -> Event:

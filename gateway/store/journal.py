@@ -19,7 +19,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class Journal:
         self.folder = folder_of(root)
         self._clock = clock
         name = clocks.boot_id() if boot is None else boot
-        self._keeper = Keeper(self.folder, clock, settings, name, self._aside)
+        self._keeper = Keeper(self.folder, clock, settings, name, self._freed, self._aside)
         self._writer = Writer(self._keeper, settings)
         self._salvager = Salvager(
             self.folder,
@@ -259,6 +259,17 @@ class Journal:
             sqlite=sqlite3.sqlite_version,
         )
 
+    def _freed(self) -> None:
+        """Segments were removed: readers that rest let them go now, those at work when they are done."""
+        resting = []
+        with suppress(queue.Empty):
+            while True:
+                resting.append(self._readers.get_nowait())
+        for have in resting:
+            if have is not None:
+                have[0].let_go()
+            self._readers.put(have)
+
     def _aside(self, path: Path) -> None:
         """A file was set aside; what is set aside while opening is found again when that is done."""
         if self._writer.running:
@@ -269,8 +280,9 @@ class Journal:
     def _reading(self) -> Iterator[Reader]:
         """A reader for this thread, for as long as it needs it."""
         have = self._readers.get()
+        keeper = self._keeper
+        before = keeper.shelf.segments
         try:
-            keeper = self._keeper
             if have is None:
                 have = Reader(self.folder, lambda: keeper.shelf.segments, keeper.suspect), keeper.generation
             elif have[1] != keeper.generation:
@@ -278,6 +290,8 @@ class Journal:
                 have = have[0], keeper.generation
             yield have[0]
         finally:
+            if have is not None and keeper.shelf.segments is not before:
+                have[0].let_go()
             self._readers.put(have)
 
 

@@ -20,13 +20,13 @@ from gateway.errors import Unavailable
 from gateway.model import Delivery, Event, Flag, Reading
 from gateway.settings import StoreSettings
 from gateway.store import doubt, lite, salvage
-from gateway.store.book import Book
+from gateway.store.book import Book, clean
 from gateway.store.disk import Disk
 from gateway.store.doubt import Belief, Doubt
 from gateway.store.moments import TEN_MINUTES_MS, to_ms
 from gateway.store.reader import Reader, list_segments
 from gateway.store.rolling import Rolling
-from gateway.store.segment import Row, Segment, finite
+from gateway.store.segment import Row, Segment
 from gateway.store.shelf import Shelf
 from gateway.store.status import Counters
 
@@ -59,6 +59,7 @@ class Keeper:
         clock: The house's clock.
         settings: Quota and patience.
         boot: The kernel's name for this boot.
+        freed: Told when segments have been removed, so that other readers let them go.
         aside: Told when a file was set aside: where it lies now.
     """
 
@@ -68,6 +69,7 @@ class Keeper:
         clock: Clock,
         settings: StoreSettings,
         boot: str,
+        freed: Callable[[], None],
         aside: Callable[[Path], None],
     ) -> None:
         self.folder = folder
@@ -80,7 +82,8 @@ class Keeper:
         self.bookmarks: dict[str, str] = {}
         self.generation = 0  # of the book: readers open it anew when it was replaced
         self.totals = {"evicted": 0, "evicted_rollups": 0, "evicted_events": 0, "parked_dropped": 0}
-        self.shelf = Shelf(self.disk, clock, evicted=self._evicted, aside=aside)
+        self.shelf = Shelf(self.disk, clock, evicted=self._evicted, freed=self._freed, aside=aside)
+        self._tell_freed = freed
         self._settings = settings
         self._boot = boot
         self._aside = aside
@@ -259,10 +262,8 @@ class Keeper:
                 return None
             if reading.at < have.at:
                 self.counters.late += 1
-        if reading.value is not None and not finite(reading.value):
-            self.counters.unfit += 1
-            why = "+".join(filter(None, (reading.flagged_by, "not_a_number")))
-            reading = replace(reading, value=None, flag=Flag.MISSING, flagged_by=why)
+        if reading.value.__class__ is not float or not math.isfinite(reading.value):
+            reading = self._fit(reading)
         at = to_ms(reading.at)
         lag = 0 if reading.received == reading.at else to_ms(reading.received) - at
         doubtful = belief is not Belief.SURE and lag == 0
@@ -274,6 +275,18 @@ class Keeper:
             self.latest[reading.series] = reading
             self._changed.add(reading.series)
         return Row(_storable(reading), at, lag, doubtful)
+
+    def _fit(self, reading: Reading) -> Reading:
+        """A value that is no float, as one; what cannot be kept as a number is kept as missing."""
+        if reading.value is None:
+            return reading
+        with suppress(OverflowError):
+            value = float(reading.value)
+            if math.isfinite(value):
+                return replace(reading, value=value)
+        self.counters.unfit += 1
+        why = "+".join(filter(None, (reading.flagged_by, "not_a_number")))
+        return replace(reading, value=None, flag=Flag.MISSING, flagged_by=why)
 
     def _commit_rows(self, rows: list[Row]) -> None:
         for _ in range(_ATTEMPTS):
@@ -324,6 +337,8 @@ class Keeper:
         if book is not None:
             with suppress(sqlite3.Error):
                 book.abandon()
+        if kind is lite.Trouble.BUSY:
+            raise Unavailable(f"the book is locked by another program: {error}") from error
         if kind is lite.Trouble.FULL and not self.shelf.make_room():
             raise Unavailable("the disk is full and nothing is left to evict") from error
 
@@ -347,6 +362,10 @@ class Keeper:
                     book.note(**facts)
         except sqlite3.Error as error:  # the removal may be what the book is waiting for: it is counted later
             log.warning("eviction not noted yet reason=%s", error)
+
+    def _freed(self) -> None:
+        self._reader.let_go()
+        self._tell_freed()
 
     # -- what is done in between ------------------------------------------------------------------------------
 
@@ -374,10 +393,9 @@ class Keeper:
             else:
                 self.shelf.put_aside(path, error)
                 self.doubt.moved(self.shelf.ready().segment.first)
-        patience = (
-            1 if self.doubt.held_from is None else 4
-        )  # held readings can only be moved in the open segment
-        if self.shelf.rotate_if_due(patience * self.disk.segment_limit):
+        holding = self.doubt.held_from is not None  # held readings can only be moved in the open segment
+        limit = self.disk.segment_limit * (4 if holding else 1)
+        if self.shelf.rotate_if_due(limit, by_age=not holding):
             self.doubt.moved(self.shelf.ready().segment.first)
             self._looked = -math.inf
         monotonic = self.clock.monotonic()
@@ -505,13 +523,8 @@ class Keeper:
 
 
 def _storable(reading: Reading) -> Reading:
-    """The same reading with texts that a database takes: hostile JSON brings halves of surrogate pairs."""
+    """The same reading with texts that a database takes, not too long."""
     series, why = reading.series, reading.flagged_by
     if series.isascii() and why.isascii() and len(why) <= _LONGEST_WHY:
         return reading
     return replace(reading, series=clean(series), flagged_by=clean(why[:_LONGEST_WHY]))
-
-
-def clean(text: str) -> str:
-    """A text without halves of surrogate pairs."""
-    return text.encode("utf-8", "replace").decode("utf-8")

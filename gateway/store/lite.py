@@ -21,7 +21,7 @@ from gateway.errors import Fault, SettingsError
 
 PAGE = 4096  # bytes; SQLite's default page, and that of the cards
 COMPANIONS = ("", "-wal", "-shm")
-_BUSY_MS = 5000
+_BUSY_MS = 1000  # a person with a shell may hold a lock; intake must not wait for him long
 _KILL_AT, _, _KILL_COUNT = os.environ.get("VILLAGE_KILL_AT", "").partition(":")
 _kill_countdown = itertools.count(1)
 

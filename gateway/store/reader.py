@@ -81,6 +81,12 @@ class Reader:
         self._open.clear()
         self.forget_book()
 
+    def let_go(self) -> None:
+        """Close what is no longer on the shelf: an open file takes room although it was removed."""
+        here = {part.path for part in self._segments()}
+        for path in [path for path in self._open if path not in here]:
+            self._let_go(path)
+
     def forget_book(self) -> None:
         """Open the book anew at the next question (it was replaced)."""
         if self._book is not None:

@@ -108,7 +108,7 @@ def is_blank(path: Path) -> bool:
     """Whether a file was begun and never got as far as its tables. Raises sqlite3.Error when it cannot be read."""
     connection = lite.open_reader(path)
     try:
-        return connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+        return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,))
     finally:
         connection.close()
 

@@ -42,6 +42,7 @@ class Shelf:
         disk: The room they lie in.
         clock: The house's clock.
         evicted: Told before a segment is removed.
+        freed: Told after that: whoever has it open must let it go, or its room is not free.
         aside: Told when a file was set aside: where it lies now.
     """
 
@@ -51,11 +52,13 @@ class Shelf:
         clock: Clock,
         *,
         evicted: Callable[[Segment], None],
+        freed: Callable[[], None],
         aside: Callable[[Path], None],
     ) -> None:
         self._disk = disk
         self._clock = clock
         self._tell_evicted = evicted
+        self._tell_freed = freed
         self._tell_aside = aside
         self._current: SegmentWriter | None = None
         self.segments: tuple[Segment, ...] = ()  # replaced, never changed in length: other threads hold it
@@ -159,9 +162,9 @@ class Shelf:
             case Trouble.IO:
                 log.warning("segment given up path=%s reason=%s", part.path.name, error)
 
-    def rotate_if_due(self, limit: int) -> bool:
+    def rotate_if_due(self, limit: int, *, by_age: bool) -> bool:
         """Begin a fresh segment when the current one has reached a size [bytes] or is old."""
-        if self._current is None or not self._due(self._current, limit):
+        if self._current is None or not self._due(self._current, limit, by_age=by_age):
             return False
         self.rotate()
         return True
@@ -261,13 +264,14 @@ class Shelf:
         lite.unlink_database(part.path)
         lite.kill_point("after_unlink")
         self.segments = tuple(other for other in self.segments if other is not part)
+        self._tell_freed()
         log.info("segment evicted path=%s readings=%d", part.path.name, part.rows)
 
-    def _due(self, current: SegmentWriter, limit: int) -> bool:
+    def _due(self, current: SegmentWriter, limit: int, *, by_age: bool) -> bool:
         size = current.segment.path.stat().st_size  # without the log, which comes and goes
         if size >= limit:
             return True
-        if current.segment.rows == 0:
+        if current.segment.rows == 0 or not by_age:
             return False
         age = to_ms(self._clock.now()) - current.base
         return age >= 31 * DAY_MS or (age >= DAY_MS and size >= min(_FEW_BYTES, limit // 4))
