@@ -110,7 +110,7 @@ class Doubt:
         """A fresh segment begins at this seq: what was held in the one before goes out as it is."""
         self._era = None
         if self.held_from is not None:
-            self.held_from = first
+            self.held_from = max(self.held_from, first)
 
     def offset(self) -> int:
         """Wall clock minus monotonic clock [ms]."""

@@ -53,7 +53,7 @@ class Journal:
         self.folder = folder_of(root)
         self._clock = clock
         name = clocks.boot_id() if boot is None else boot
-        self._keeper = Keeper(self.folder, clock, settings, name, self._freed, self._aside)
+        self._keeper = Keeper(self.folder, clock, settings, boot=name, freed=self._freed, aside=self._aside)
         self._writer = Writer(self._keeper, settings)
         self._salvager = Salvager(
             self.folder,
@@ -126,7 +126,7 @@ class Journal:
 
     def latest(self) -> dict[str, Reading]:
         """The last word of every series."""
-        return self._writer.ask(lambda: dict(self._keeper.latest))
+        return self._writer.ask(lambda: dict(self._keeper.intake.latest))
 
     def head(self) -> int:
         """The newest seq that :meth:`entries` gives out; 0 when there is none."""
@@ -170,11 +170,11 @@ class Journal:
 
     def bookmark(self, consumer: str) -> str | None:
         """How far a consumer said it was."""
-        return self._keeper.bookmarks.get(consumer)
+        return self._keeper.books.bookmarks.get(consumer)
 
     def set_bookmark(self, consumer: str, text: str) -> None:
         """Remember how far a consumer is; on the disk within a few seconds and at close."""
-        self._keeper.mark(consumer, text)
+        self._keeper.books.mark(consumer, text)
 
     def park(self, consumer: str, entries: Sequence[Entry], why: str) -> None:
         """Put aside what a sink refused, on the disk when this returns.
@@ -188,9 +188,8 @@ class Journal:
         kept = tuple(entries)
 
         def work() -> None:
-            self._keeper.totals["parked_dropped"] += self._keeper.in_book(
-                lambda book: book.park(consumer, kept, why, at)
-            )
+            pushed_out = self._keeper.books.write(lambda book: book.park(consumer, kept, why, at))
+            self._keeper.books.totals["parked_dropped"] += pushed_out
 
         self._writer.ask(work)
 
@@ -201,7 +200,9 @@ class Journal:
 
     def drop_parked(self, consumer: str, ids: Sequence[int] | None = None) -> int:
         """Forget what was put aside, all of it or some; returns how many. Raises Unavailable."""
-        return self._writer.ask(lambda: self._keeper.in_book(lambda book: book.drop_parked(consumer, ids)))
+        return self._writer.ask(
+            lambda: self._keeper.books.write(lambda book: book.drop_parked(consumer, ids))
+        )
 
     def wait_for_news(self, seen: int, timeout: float) -> int:
         """Wait until something was committed, released or rolled up.
@@ -239,9 +240,9 @@ class Journal:
             duplicates=counters.duplicates,
             late=counters.late,
             unfit=counters.unfit,
-            evicted=keeper.totals["evicted"],
-            evicted_rollups=keeper.totals["evicted_rollups"],
-            evicted_events=keeper.totals["evicted_events"],
+            evicted=keeper.books.totals["evicted"],
+            evicted_rollups=keeper.books.totals["evicted_rollups"],
+            evicted_events=keeper.books.totals["evicted_events"],
             commits=counters.commits,
             commit_age=None if last_commit is None else self._clock.monotonic() - last_commit,
             held=keeper.shelf.last - keeper.head,
@@ -252,7 +253,7 @@ class Journal:
             waiting=len(self._writer),
             unrolled=len(keeper.rolling),
             parked=parked,
-            parked_dropped=keeper.totals["parked_dropped"],
+            parked_dropped=keeper.books.totals["parked_dropped"],
             failures=dict(counters.failures),
             last_failure=counters.last_failure,
             stuck=self._writer.stuck,
@@ -284,10 +285,13 @@ class Journal:
         before = keeper.shelf.segments
         try:
             if have is None:
-                have = Reader(self.folder, lambda: keeper.shelf.segments, keeper.suspect), keeper.generation
-            elif have[1] != keeper.generation:
+                have = (
+                    Reader(self.folder, lambda: keeper.shelf.segments, keeper.suspect),
+                    keeper.books.generation,
+                )
+            elif have[1] != keeper.books.generation:
                 have[0].forget_book()
-                have = have[0], keeper.generation
+                have = have[0], keeper.books.generation
             yield have[0]
         finally:
             if have is not None and keeper.shelf.segments is not before:

@@ -36,6 +36,11 @@ class Counters:
     restamped: int = 0
     unkept: int = 0
 
+    def failed(self, kind: str, error: Exception) -> None:
+        """A write failed; what is done about it is not said here."""
+        self.failures[kind] = self.failures.get(kind, 0) + 1
+        self.last_failure = f"{kind}: {error}"
+
 
 @dataclass(frozen=True, slots=True)
 class JournalStatus:

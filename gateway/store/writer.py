@@ -20,7 +20,8 @@ from gateway.errors import Unavailable
 from gateway.model import Delivery, Event
 from gateway.settings import StoreSettings
 from gateway.store import lite
-from gateway.store.keeper import Group, Keeper
+from gateway.store.intake import Group
+from gateway.store.keeper import Keeper
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
