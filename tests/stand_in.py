@@ -21,6 +21,7 @@ class MemoryJournal:
         self._rollups: dict[datetime, list[Rollup]] = {}
         self._bookmarks: dict[str, str] = {}
         self.put_aside: list[tuple[str, Entry, str]] = []
+        self._told = 0
         self.blank = False
 
     def append(self, *items: Reading | Event, skip: int = 0) -> None:
@@ -32,6 +33,7 @@ class MemoryJournal:
                     seq = (self._seqs[-1] if self._seqs else 0) + 1 + skip
                     self._seqs.append(seq)
                     self._readings.append(Entry(seq, item))
+            self._told += 1
             self._news.notify_all()
 
     def roll(self, hour: datetime, *rollups: Rollup) -> None:
@@ -78,6 +80,7 @@ class MemoryJournal:
     def parked_count(self, consumer: str) -> int:
         return sum(1 for name, _, _ in self.put_aside if name == consumer)
 
-    def wait_for_news(self, after: int, timeout_s: float) -> bool:
+    def wait_for_news(self, seen: int, timeout: float) -> int:
         with self._news:
-            return self._news.wait_for(lambda: self.head() > after, timeout_s)
+            self._news.wait_for(lambda: self._told != seen, timeout)
+            return self._told

@@ -48,13 +48,13 @@ class Source(Protocol):
         """Note it; soon durable."""
 
     def park(self, consumer: str, entries: Sequence[Entry], why: str) -> None:
-        """Put aside what the far side refuses for good."""
+        """Put aside what the far side refuses for good, durably. Raises Unavailable."""
 
     def parked_count(self, consumer: str) -> int:
         """How many lie there."""
 
-    def wait_for_news(self, after: int, timeout_s: float) -> bool:
-        """Block until a reading after this seq may be read, or the time is over."""
+    def wait_for_news(self, seen: int, timeout: float) -> int:
+        """Block until there is news or the time is over [s]; returns a number that changes with the news."""
 
 
 class Lane(StrEnum):
@@ -181,7 +181,7 @@ class Feed:
         earned = (now - self._allowed_at) * self._pace.backlog_rate
         self._allowance = min(float(self._pace.batch), self._allowance + earned)
         self._allowed_at = now
-        return max(0.0, -self._allowance / self._pace.backlog_rate)
+        return -self._allowance / self._pace.backlog_rate if self._allowance <= -1.0 else 0.0
 
     def backlog(self) -> int:
         """Readings not yet sent; notices what has left the journal meanwhile."""

@@ -118,6 +118,8 @@ class Forwarder:
         self._stored_at: float | None = None
         self._proved_at: float | None = None
         self._sent_then = 0
+        self._news = -1
+        self._guilty: deque[tuple[Entry, str]] = deque()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -171,9 +173,10 @@ class Forwarder:
         if self._clock.monotonic() < self._not_before:
             self._stopping.wait(min(wait, LONGEST_REST_S))
         else:
-            self._journal.wait_for_news(self._feed.head, min(wait, IDLE_S))
+            self._news = self._journal.wait_for_news(self._news, min(wait, IDLE_S))
 
     def _round(self) -> float:
+        self._park()
         moved = self._events()
         moved = (
             self._deliver(self._feed.news(self._limit) if len(self._trials) < MOST_TRIALS else None) or moved
@@ -185,8 +188,9 @@ class Forwarder:
             moved = self._old() or moved
         if moved:
             return 0.0
-        if self._feed.up_to_date and self._status.state in {"starting", "sending", "catching up"}:
-            self._say(state="up to date")
+        if self._feed.up_to_date and self._status.state != "up to date":
+            self._failures = 0
+            self._say(state="up to date", last_error="")
         return min(self._feed.gather_s(self._limit) or IDLE_S, self._feed.owed_s() or IDLE_S)
 
     def _events(self) -> bool:
@@ -248,8 +252,9 @@ class Forwarder:
         else:
             self._prove_others_pass(trial, refused)
             guilty = trial.refused(str(refused))
-        self._park(guilty)
+        self._guilty += guilty
         self._end_if_done(portion, trial)
+        self._park()
 
     def _prove_others_pass(self, trial: Trial, refused: Refused) -> None:
         """Before the first single point is blamed: does this sink take any point at all?
@@ -271,15 +276,15 @@ class Forwarder:
             if portion.lane in {Lane.EVENTS, Lane.ROLLUPS}:
                 self._feed.passed(portion)
 
-    def _park(self, guilty: Sequence[tuple[Entry, str]]) -> None:
-        by_reason: dict[str, list[Entry]] = {}
-        for entry, why in guilty:
-            by_reason.setdefault(why, []).append(entry)
-        for why, entries in by_reason.items():
+    def _park(self) -> None:
+        """Put the guilty aside; until the journal has taken them the bookmark stays where it is."""
+        while self._guilty:
+            why = self._guilty[0][1]
+            entries = [entry for entry, words in self._guilty if words == why]
             self._journal.park(self.name, entries, why)
             LOG.warning("sink=%s parked=%s why=%s", self.name, len(entries), why)
-        if guilty:
-            self._say(last_error=guilty[-1][1])
+            self._guilty = deque((entry, words) for entry, words in self._guilty if words != why)
+            self._say(last_error=why)
 
     def _stored(self, count: int) -> None:
         if self._failures:
@@ -329,7 +334,8 @@ class Forwarder:
         return [portion for portion, _ in self._trials if portion.lane in {Lane.NEWS, Lane.BACKLOG}]
 
     def _note(self) -> None:
-        self._feed.note(self._tried())
+        if not self._guilty:
+            self._feed.note(self._tried())
 
     def _say(self, **said: Any) -> None:
         self._status = replace(self._status, **said)

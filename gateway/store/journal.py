@@ -132,6 +132,11 @@ class Journal:
         """The newest seq that :meth:`entries` gives out; 0 when there is none."""
         return self._keeper.head
 
+    def count(self, after: int, until: int) -> int:
+        """How many readings stand after a seq, up to another; seqs may be left out, and old readings leave."""
+        parts = self._keeper.shelf.segments
+        return sum(max(0, min(part.last, until) - max(part.first - 1, after)) for part in parts)
+
     def entries(self, after: int, limit: int, until: int | None = None) -> list[Entry]:
         """Readings in the order they arrived: after a seq, at most until another; committed and not held."""
         head = self._keeper.head
@@ -197,6 +202,11 @@ class Journal:
         """What a consumer put aside, oldest first."""
         with self._reading() as reader:
             return reader.parked(consumer)
+
+    def parked_count(self, consumer: str) -> int:
+        """How much a consumer put aside."""
+        with self._reading() as reader:
+            return reader.parked_counts().get(consumer, 0)
 
     def drop_parked(self, consumer: str, ids: Sequence[int] | None = None) -> int:
         """Forget what was put aside, all of it or some; returns how many. Raises Unavailable."""

@@ -8,26 +8,34 @@ up side by side, and a half that is refused as a whole is found at once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.contracts import Entry, Rollup
 
-LONGEST_RUN = (
-    16  # refused one by one without a single success between: the rest of the portion is of the same kind
-)
+LONGEST_RUN = 8  # refused one by one without a success between: then a whole part may be judged by samples
+_SAMPLED = 8  # parts smaller than this are halved as usual
+
+
+@dataclass(slots=True)
+class _Part:
+    """Some entries, and which of them are still to be tried alone before all are taken for refused."""
+
+    entries: list[Entry]
+    samples: list[int] = field(default_factory=list)
 
 
 class Trial:
     """One refused portion on its way to "these are stored, those are refused"."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
-        self._parts: list[list[Entry]] = [list(entries)]
+        self._parts = [_Part(list(entries))]
         self._sorted = False
         self._run = 0
         self.accepted = False
 
     def __len__(self) -> int:
-        return sum(map(len, self._parts))
+        return sum(len(part.entries) for part in self._parts)
 
     @property
     def done(self) -> bool:
@@ -36,59 +44,76 @@ class Trial:
 
     def next(self) -> list[Entry]:
         """What to send now."""
-        return self._parts[-1]
+        part = self._parts[-1]
+        return [part.entries[part.samples[-1]]] if part.samples else part.entries
 
     def stored(self) -> None:
         """What was sent last is stored."""
-        self._parts.pop()
-        self._run = 0
+        part = self._parts.pop()
         self.accepted = True
+        if part.samples:
+            self._halve(part.entries)
+        else:
+            self._run = 0
 
     def guilty(self, culprits: Mapping[int, str]) -> list[tuple[Entry, str]]:
-        """The far side named the refused ones exactly; the others of the part are stored.
+        """The far side named the refused ones exactly; the others of what was sent are stored.
 
         Returns:
             The refused entries with their reasons.
         """
+        sent = self.next()
         part = self._parts.pop()
-        self.accepted = self.accepted or len(culprits) < len(part)
-        return [(part[index], why) for index, why in culprits.items()]
+        self.accepted = self.accepted or len(culprits) < len(sent)
+        refused = [(sent[index], why) for index, why in culprits.items()]
+        if part.samples:
+            named = {id(entry) for entry, _ in refused}
+            self._parts.append(_Part([entry for entry in part.entries if id(entry) not in named]))
+        return refused
 
     def refused(self, why: str) -> list[tuple[Entry, str]]:
         """Something in what was sent last is refused.
 
         Returns:
-            Entries that are now known to be refused (or taken for it after a long run), with the reason.
+            Entries that are now known to be refused, or taken for it because every sample was, with the reason.
         """
         part = self._parts.pop()
-        if len(part) == 1:
+        if part.samples:
+            part.samples.pop()
+            if part.samples:
+                self._parts.append(part)
+                return []
+            return [(entry, f"{why} (judged by samples of {len(part.entries)})") for entry in part.entries]
+        if len(part.entries) == 1:
             self._run += 1
-            return [(part[0], why)]
-        if self._run >= LONGEST_RUN:
-            return [(entry, f"{why} (refused together with {len(part) - 1} others)") for entry in part]
+            return [(part.entries[0], why)]
         if not self._sorted:
             self._sorted = True
-            part.sort(key=_age if "retention" in why else _family)
-        self._halve(part)
+            part.entries.sort(key=_age if "retention" in why else _family)
+        if self._run >= LONGEST_RUN and len(part.entries) >= _SAMPLED:
+            last = len(part.entries) - 1
+            self._parts.append(_Part(part.entries, [last // 2, 0, last]))
+        else:
+            self._halve(part.entries)
         return []
 
     def too_large(self, why: str) -> list[tuple[Entry, str]]:
         """What was sent last is too much at once; a single entry that is too large is refused."""
-        part = self._parts.pop()
-        if len(part) == 1:
-            return [(part[0], why)]
-        self._halve(part)
+        sent = self.next()
+        if len(sent) == 1:
+            return self.guilty({0: why})
+        self._halve(self._parts.pop().entries)
         return []
 
     def again(self) -> None:
         """Begin anew: it was not the points' fault."""
-        self._parts = [[entry for part in reversed(self._parts) for entry in part]]
+        self._parts = [_Part([entry for part in reversed(self._parts) for entry in part.entries])]
         self._sorted = False
         self._run = 0
 
-    def _halve(self, part: list[Entry]) -> None:
-        middle = len(part) // 2
-        self._parts += [part[middle:], part[:middle]]
+    def _halve(self, entries: list[Entry]) -> None:
+        middle = len(entries) // 2
+        self._parts += [_Part(entries[middle:]), _Part(entries[:middle])]
 
 
 def _family(entry: Entry) -> tuple[str, str, int]:
