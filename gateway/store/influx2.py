@@ -71,6 +71,8 @@ class Influx2:
         def post(client: InfluxDBClient) -> None:
             api = client.write_api(write_options=SYNCHRONOUS)
             api.write(self._bucket, self._org, body, WritePrecision.MS)  # type: ignore[arg-type]  # its constants are texts
+            pool: Any = client.api_client.rest_client.pool_manager
+            judge(pool.last, self._clock.now(), len(lines))
 
         self._with_client(post, len(lines))
 
@@ -148,14 +150,20 @@ class Influx2:
 
 
 class _Pool(urllib3.PoolManager):
-    """Connections that follow no redirect, retry nothing, verify always, and read at most 64 KiB in at most 30 s."""
+    """Connections that follow no redirect, retry nothing, verify always, and read at most 64 KiB in at most 30 s.
+
+    Attributes:
+        last: The last reply; the library takes any 2xx for success, we do not (a login page answers 200).
+    """
 
     def __init__(self, total_s: float, ca_file: str | None) -> None:
         super().__init__(num_pools=1, maxsize=1, cert_reqs="CERT_REQUIRED", ca_certs=ca_file)
         self._total_s = total_s
+        self.last = Reply(0, {}, b"")
 
     def request(self, method: str, url: str, *args: Any, **given: Any) -> urllib3.BaseHTTPResponse:
         end = time.monotonic() + self._total_s
+        wanted_whole = given.get("preload_content", True)
         given |= {
             "preload_content": False,
             "redirect": False,
@@ -173,10 +181,12 @@ class _Pool(urllib3.PoolManager):
             answer.close()
         else:
             answer.release_conn()
-        headers = {
-            name: value for name, value in answer.headers.items() if name.lower() != "content-encoding"
-        }
-        return urllib3.HTTPResponse(io.BytesIO(body), headers, answer.status, reason=answer.reason)
+        names = {name.lower(): value for name, value in answer.headers.items()}
+        names.pop("content-encoding", None)  # read1 has undone it
+        self.last = Reply(answer.status, names, body)
+        return urllib3.HTTPResponse(
+            io.BytesIO(body), names, answer.status, reason=answer.reason, preload_content=wanted_whole
+        )
 
 
 def _ping(client: InfluxDBClient) -> None:

@@ -547,7 +547,7 @@ def test_whatever_happens_every_reading_is_stored_or_parked_and_none_both(
     script: list[StoreError | None],
     steps: list[tuple[int, bool]],
     poison: set[int],
-    partial: bool,  # noqa: FBT001 - hypothesis gives it by position
+    partial: bool,
     batch: int,
 ) -> None:
     house = House(Pace(batch=batch))
