@@ -23,7 +23,7 @@ from pydantic import Field, field_validator
 from drivers.decode.sample import whole_ms
 from drivers.simulation.actors import Actor
 from drivers.simulation.story import Fault, Part, Play
-from drivers.simulation.world import World
+from drivers.simulation.world import World, value_of
 from gateway.contracts import Context, Device
 from gateway.errors import Fault as Mistake
 from gateway.errors import SettingsError
@@ -127,10 +127,10 @@ class Driver:
         slug, model = actor.device.slug, actor.device.model
         for quantity in self._measured[slug]:
             span = model.readings[quantity].span if model is not None else None
-            value = values[quantity]
+            value = value_of(values, quantity)
             if actor.part.has("sentinel", age):
                 yield Reading(series_of(slug, quantity), None, whole_ms(now), now, Flag.MISSING, "no_value")
-            elif span is not None and not span[0] <= value <= span[1]:
+            elif value is not None and span is not None and not span[0] <= value <= span[1]:
                 yield Reading(
                     series_of(slug, quantity), None, whole_ms(now), now, Flag.MISSING, "out_of_range"
                 )
@@ -142,11 +142,11 @@ class Driver:
         known |= {"distance": 0.0}
         named = self._settings.measures.get(device.slug, [])
         if device.model is not None:
-            return tuple(quantity for quantity in device.model.readings if quantity in known)
+            return tuple(name for name in device.model.readings if value_of(known, name) is not None)
         key = f"sources.{self._context.name}.measures.{device.slug}"
         if not named:
             raise SettingsError(Mistake("", 0, key, "a device without a model is said what it measures"))
-        strange = [quantity for quantity in named if quantity not in known]
+        strange = [quantity for quantity in named if value_of(known, quantity) is None]
         if strange:
             raise SettingsError(Mistake("", 0, key, f"nothing simulated is called {', '.join(strange)}"))
         return tuple(named)

@@ -11,7 +11,7 @@ from typing import Any
 from drivers.simulation import envelopes, frames
 from drivers.simulation.envelopes import Message, Radio
 from drivers.simulation.story import Part, Play
-from drivers.simulation.world import World
+from drivers.simulation.world import World, value_of
 from gateway.catalogue import DeviceModel
 from gateway.contracts import Device
 from gateway.quantities import Quantities
@@ -162,9 +162,9 @@ def json_of(model: DeviceModel, values: Mapping[str, float], quantities: Quantit
     """The JSON object in which a model would say these values: its catalogue entry, read the other way round."""
     flat: dict[str, Any] = {}
     for quantity, meaning in model.readings.items():
-        if quantity not in values:
+        value: Any = value_of(values, quantity)
+        if value is None:
             continue
-        value: Any = values[quantity]
         if meaning.states is not None:
             value = next((word for word, number in meaning.states.items() if number == value), None)
             value = {"true": True, "false": False}.get(str(value).lower(), value)

@@ -22,6 +22,7 @@ from itertools import pairwise
 from types import TracebackType
 from typing import Self
 
+from drivers.simulation.world import value_of
 from gateway.catalogue import DeviceModel, Register
 from gateway.quantities import Quantities
 from gateway.units import convert
@@ -29,6 +30,7 @@ from gateway.units import convert
 HOST = "127.0.0.1"
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 GATEWAY_TARGET_SILENT = 0x0B
+WRITES = frozenset({5, 6, 15, 16})  # e.g. "start measuring"; the probe obeys and nothing here changes
 _STRUCT = {
     "uint16": ">H",
     "int16": ">h",
@@ -123,6 +125,9 @@ class ProbeServer:
             return None
         if len(request) >= 6 and (function, int.from_bytes(request[2:4], "big")) in probe.accepts:
             return request[:6]  # functions 6 and 16 alike: unit, function, address, value or count
+        if function in WRITES:
+            probe.polls += 1
+            return request[:6]  # taken: unit, function, address, value or count
         if function not in {1, 2, 3, 4}:
             return self._exception(unit, function, ILLEGAL_FUNCTION)
         if len(request) != 6:
@@ -181,9 +186,9 @@ def _raw_fields(model: DeviceModel, values: Mapping[str, float], quantities: Qua
     decimals: dict[str, int] = {}
     for quantity, meaning in model.readings.items():
         name = meaning.field or quantity
-        if quantity not in values or name in raw:
+        value = value_of(values, quantity)
+        if value is None or name in raw:
             continue
-        value = values[quantity]
         if meaning.span:
             value = min(max(value, meaning.span[0]), meaning.span[1])
         if meaning.unit:

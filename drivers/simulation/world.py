@@ -51,9 +51,10 @@ class World:
         found |= self._water(device, at, hour)
         found |= self._soil(device, at, age_h)
         found |= self._house(device, at, hour, age_h)
-        found["fill"] = self.fill(device, at)
-        found["tipped"] = 0.0
-        found["lid_open"] = 0.0
+        found["fill"] = found["fill_device"] = self.fill(device, at)
+        found |= dict.fromkeys(("tipped", "bin_tilt", "lid_open", "full_alarm", "fire_alarm"), 0.0)
+        found |= dict.fromkeys(("sensor_status", "count", "voltage"), 0.0)
+        found["current_ma"] = 4 + 3.2 * found["water_depth"]  # a 4-20 mA probe of 5 m
         found["battery"] = max(1.0, round(100 - 40 * self._part(device, "battery") - age_h / 240))
         found["battery_v"] = round(3.3 + 0.3 * found["battery"] / 100, 3)
         found["rssi"] = round(-70 - 40 * self._part(device, "rssi") + 3 * self._noise(device, "rssi", at))
@@ -108,6 +109,9 @@ class World:
             "rain": round(total - self.rain_total(at - timedelta(minutes=10)), 1),
             "rain_rate": round(total - self.rain_total(at - timedelta(hours=1)), 1),
             "lightning_count": 0.0,
+            "lightning_strikes": 0.0,
+            "lightning_distance": 0.0,
+            "vapor_pressure": round(22.0 + 2 * rain, 1),
             "pm25": round(28 + 6 * self._noise(device, "pm", at) - 10 * rain),
             "pm10": round(46 + 8 * self._noise(device, "pm", at) - 15 * rain),
             "noise": round(47 + 6 * sun + 6 * rain, 1),
@@ -121,10 +125,13 @@ class World:
         temperature = 24.5 + 1.6 * _daily(hour, 16.5) + 0.5 * self._part(device, "water")
         oxygen = 7.3 + 1.5 * breath - 0.8 * wash + 0.05 * self._noise(device, "do", at)
         level = 1.20 + 0.35 * wash + 0.02 * _daily(hour, 3) + 0.004 * self._noise(device, "level", at)
+        acidity = 7.55 + 0.25 * breath + 0.02 * self._noise(device, "ph", at)
         conductivity = 330 + 40 * self._part(device, "ec") - 60 * wash + 2 * self._noise(device, "ec", at)
         return {
             "water_temp": round(temperature, 2),
-            "ph": round(7.55 + 0.25 * breath + 0.02 * self._noise(device, "ph", at), 2),
+            "ph": round(acidity, 2),
+            "electrode_potential": round(-59.16 * (acidity - 7), 1),  # Nernst slope at 25 degC
+            "blue_green_algae": round(3 + breath, 1),
             "do": round(oxygen, 2),
             "do_sat": round(100 * oxygen / (14.6 * math.exp(-0.0222 * temperature)), 1),
             "ec": round(conductivity),
@@ -170,6 +177,9 @@ class World:
             "acceleration_x": round(0.002 * self._noise(device, "ax", at), 4),
             "acceleration_y": round(0.002 * self._noise(device, "ay", at), 4),
             "acceleration_z": round(1.0 + 0.002 * self._noise(device, "az", at), 4),
+            "vibration_x": round(0.3 + 0.1 * self._noise(device, "vx", at), 2),
+            "vibration_y": round(0.3 + 0.1 * self._noise(device, "vy", at), 2),
+            "vibration_z": round(0.3 + 0.1 * self._noise(device, "vz", at), 2),
             "crack_width": round(1.5 + self._part(device, "crack") + 0.002 * age_h, 2),
             "occupancy": 0.0,
             "contact": 1.0,
@@ -199,6 +209,14 @@ class World:
         name = f"{self.seed}/{device}/{what}"
         before, after = _drawn(f"{name}/{step:.0f}"), _drawn(f"{name}/{step + 1:.0f}")
         return 2 * (before + (after - before) * rest / 600) - 1
+
+
+def value_of(values: Mapping[str, float], quantity: str) -> float | None:
+    """A value by its quantity; the second of two, ``distance_2``, is like the first. ``None``: not measured here."""
+    if quantity in values:
+        return values[quantity]
+    base, _, number = quantity.rpartition("_")
+    return values.get(base) if number.isdigit() else None
 
 
 def _daily(hour: float, highest: float) -> float:

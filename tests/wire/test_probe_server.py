@@ -112,3 +112,12 @@ def test_a_coil_and_a_register_bit_are_packed_as_the_standard_says(quantities: Q
     server = ProbeServer({1: Probe(lambda: contents)})
     assert server.answer(struct.pack(">BBHH", 1, 2, 4, 1)) == b"\x01\x02\x01\x01"
     assert server.answer(struct.pack(">BBHH", 1, 3, 0, 1)) == b"\x01\x03\x02\x00\x08"
+
+
+async def test_a_command_to_the_probe_is_taken(quantities: Quantities) -> None:
+    contents = registers_of(_model(PH, PH_READINGS), {"ph": 7.0}, quantities)
+    async with ProbeServer({1: Probe(lambda: contents)}) as server:
+        single, _ = await _ask(server, 1, lambda client: client.write_single_register(1, 3))
+        several, _ = await _ask(server, 1, lambda client: client.write_multiple_registers(0x2500, [1]))
+    assert single is True
+    assert several is True

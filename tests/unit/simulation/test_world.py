@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 
 from drivers.simulation.far_ends import MORNING
-from drivers.simulation.world import FULL_AT, World
+from drivers.simulation.world import FULL_AT, World, value_of
+from gateway.catalogue import Catalogue
 from gateway.quantities import Quantities
 
 DAY = [MORNING + timedelta(minutes=10 * step) for step in range(24 * 6)]
@@ -65,3 +66,9 @@ def test_the_river_rises_after_the_rain_and_the_pond_loses_oxygen_at_night() -> 
     )
     dawn, afternoon = MORNING + timedelta(hours=22), MORNING + timedelta(hours=9)
     assert world.values("pond", afternoon)["do"] > world.values("pond", dawn)["do"] + 1
+
+
+def test_the_village_can_be_measured_by_every_model_of_the_catalogue(catalogue: Catalogue) -> None:
+    values = _world().values("anywhere", MORNING) | {"distance": 1000.0}
+    strange = {q for model in catalogue.values() for q in model.readings if value_of(values, q) is None}
+    assert strange == set()
