@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from gateway.site import load_quantities
 from gateway.times import Times
 
 QUANTITIES = load_quantities()
+_TOLD: dict[str, Told] = {}
 
 
 @dataclass
@@ -77,6 +78,13 @@ def tell(
         deliveries.sort(key=lambda row: row[0].at)
     replay = Replay(QUANTITIES, {device: one})
     return gathered((out for delivery in deliveries for out in replay.feed(delivery)), device, bad)
+
+
+def once(name: str, make: Callable[[], Told]) -> Told:
+    """The same told story for several questions."""
+    if name not in _TOLD:
+        _TOLD[name] = make()
+    return _TOLD[name]
 
 
 def gathered(observations: Iterable[Observation], device: str, bad: Sequence[Bad] = ()) -> Told:
