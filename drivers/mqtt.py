@@ -30,10 +30,11 @@ from drivers.broker.receipts import Receipts
 from drivers.decode.intake import EXPLAIN_THEMSELVES, SHELF, Intake, Word, listening
 from drivers.decode.messages import Message
 from gateway import plugins
+from gateway.broker import BrokerSettings
 from gateway.contracts import Context, Device, Exchange, Found
 from gateway.errors import BadReply, Lost, SettingsError
 from gateway.model import Delivery
-from gateway.mqtt import LARGEST_PAYLOAD_BYTES, BrokerSettings, Connection, Incoming
+from gateway.mqtt import LARGEST_PAYLOAD_BYTES, Connection, Incoming
 from gateway.schema import Duration, duration
 
 OPEN_TIMEOUT_S = 15.0
@@ -59,7 +60,7 @@ class Settings(BrokerSettings):
               - zigbee2mqtt
               - plain: {topic: "village/{device}/data", time: ts, time_format: ms, values: {fill: fill, temp: air_temp}}
 
-    The other keys are those of :class:`gateway.mqtt.BrokerSettings`.
+    The other keys are those of :class:`gateway.broker.BrokerSettings`.
 
     Attributes:
         listen: Message types: a name, or a name with its settings. Each is a file in ``drivers/decode/messages/``; a

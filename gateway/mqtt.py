@@ -15,13 +15,11 @@ import logging
 import select
 import socket
 import ssl
-import stat
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -29,11 +27,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
-from pydantic import BeforeValidator, Field, model_validator
 
-from gateway.credentials import read_secret, secret_path
+from gateway.broker import BrokerSettings, TlsContext, tls_context
+from gateway.credentials import read_secret
 from gateway.errors import Lost, SettingsError
-from gateway.schema import Duration, Strict, duration
 
 LARGEST_PAYLOAD_BYTES = 64 * 1024  # reference: reliability-and-security, promise P7
 CONNECT_TIMEOUT_S = 5.0
@@ -41,68 +38,16 @@ SESSION_EXPIRY_S = 14 * 86400  # as persistent_client_expiration of the shipped 
 READS_IN_A_ROW = 200  # then acknowledgements and other outgoing packets get their turn
 FAILURE = 0x80  # MQTT 5 section 2.4: a reason code of 0x80 or greater is a failure (SUBACK of 3.1.1: 0x80)
 
+# Reasons why a broker may refuse us today and take us tomorrow (MQTT 5 section 3.2.2.2; the last is 3.1.1's).
+_PASSING = {
+    "Server unavailable",
+    "Server busy",
+    "Quota exceeded",
+    "Connection rate exceeded",
+    "Unspecified error",
+}
+
 _log = logging.getLogger(__name__)
-
-
-class Tls(Strict):
-    """Encryption to the broker; TLS 1.2 or newer, the broker's name is always checked.
-
-    Attributes:
-        ca: PEM file of the authority that signed the broker's certificate; unset: the system's own list.
-        cert: PEM file with our certificate, if the broker wants one.
-        key: PEM file with its private key; readable by its owner only.
-    """
-
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
-
-    @model_validator(mode="after")
-    def _pair(self) -> Tls:
-        if (self.cert is None) != (self.key is None):
-            raise ValueError("cert and key belong together; write both or none")
-        return self
-
-
-class BrokerSettings(Strict):
-    """Which broker, and who we are there.
-
-    Attributes:
-        host: Name or address of the broker.
-        port: Default 1883, with ``tls`` 8883.
-        protocol: ``5`` or ``3.1.1``.
-        client_id: Stable, unique at the broker; default ``village-<site>-<source>``.
-        username: If the broker asks for one.
-        password_file: File that holds the password; its owner alone may read it. A bare name is a systemd credential
-            (``LoadCredential=``).
-        tls: Encryption; ``tls: {}`` trusts the system's authorities.
-        keepalive: A dead connection is noticed within twice this time.
-        inflight: Most messages that the broker sends ahead of our acknowledgement (MQTT 5; for 3.1.1 the broker's own
-            ``max_inflight_messages`` decides, 20 unless the shipped drop-in is in place).
-    """
-
-    host: str = Field(default="127.0.0.1", min_length=1, max_length=253)
-    port: int | None = Field(default=None, ge=1, le=65535)
-    protocol: Annotated[Literal["5", "3.1.1"], BeforeValidator(str)] = "5"
-    client_id: str | None = Field(default=None, min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")
-    username: str | None = Field(default=None, min_length=1, max_length=128)
-    password_file: str | None = None
-    tls: Tls | None = None
-    keepalive: Duration = Field(default=duration("30s"))
-    inflight: int = Field(default=500, ge=1, le=65535)
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> BrokerSettings:
-        if self.password_file is not None and self.username is None:
-            raise ValueError("password_file is of no use without username")
-        if not 5 <= self.keepalive.total_seconds() <= 3600:
-            raise ValueError("keepalive is between 5s and 1h")
-        return self
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port."""
-        return self.host, self.port or (8883 if self.tls else 1883)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +82,7 @@ class Connection:
         on_open: Called from the thread once the broker has taken the subscriptions, with those it refused.
         on_message: Called from the thread for every message. An exception is logged and the message is acknowledged.
         on_lost: Called from the thread exactly once, last, with the reason in words.
+        will: Topic and payload that the broker publishes for us, retained, when we are gone without a word.
         full: Asked before reading; while it says True nothing is read and the broker has to wait.
     """
 
@@ -150,6 +96,7 @@ class Connection:
         on_open: Callable[[Sequence[str]], None],
         on_message: Callable[[Incoming], None],
         on_lost: Callable[[str], None],
+        will: tuple[str, bytes] | None = None,
         full: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
@@ -159,10 +106,13 @@ class Connection:
         self._on_message = on_message
         self._on_lost = on_lost
         self._full = full
+        self.misconfigured = False  # a person must act before it can go on: wrong password, missing file
         self._acks: deque[int] = deque()
         self._calls: deque[Callable[[], None]] = deque()
+        self._outgoing: deque[tuple[str, bytes, bool, Callable[[str], None]]] = deque()
+        self._window = settings.inflight  # messages of ours on their way at once
         self._subscribing: dict[int, list[str]] = {}
-        self._waiting_for: dict[int, Callable[[bool], None]] = {}
+        self._waiting_for: dict[int, Callable[[str], None]] = {}
         self._arrived = 0
         self._reason = ""
         self._opened = False
@@ -171,8 +121,10 @@ class Connection:
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
-        self._tls: _Context | None = None
+        self._tls: TlsContext | None = None
         self._client = self._new_client(client_id)
+        if will is not None:
+            self._client.will_set(will[0], will[1], qos=1, retain=True)
         self._thread = threading.Thread(target=self._run, name=f"mqtt-{client_id}", daemon=True)
 
     def start(self) -> None:
@@ -200,17 +152,18 @@ class Connection:
         if wanted:
             self._soon(lambda: self._subscribe(wanted))
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool, done: Callable[[bool], None]) -> None:
-        """Send at QoS 1; ``done(True)`` once the broker has acknowledged, ``done(False)`` when it never will."""
+    def publish(self, topic: str, payload: bytes, *, retain: bool, done: Callable[[str], None]) -> None:
+        """Send at QoS 1.
 
-        def send() -> None:
-            info = self._client.publish(topic, payload, qos=1, retain=retain)
-            if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                done(False)
-            else:
-                self._waiting_for[info.mid] = done
+        ``done`` is called once, with nothing when the broker has acknowledged, else with the reason in words: it said
+        no, or the connection went first.
+        """
 
-        self._soon(send)
+        def queue() -> None:
+            self._outgoing.append((topic, payload, retain, done))
+            self._send_waiting()
+
+        self._soon(queue)
 
     def resume(self) -> None:
         """There is room again: read on."""
@@ -238,6 +191,7 @@ class Connection:
             self._connect()
             self._loop()
         except (OSError, ValueError, Lost, SettingsError) as error:
+            self.misconfigured = isinstance(error, SettingsError | Lost | ssl.SSLCertVerificationError)
             self._reason = self._reason or _in_words(error, self._settings)
         except Exception as error:  # noqa: BLE001  # the thread's edge: paho may raise anything on a hostile packet
             _log.exception("mqtt thread ended")
@@ -292,6 +246,19 @@ class Connection:
             if self._arrived == before or self._full():
                 return  # nothing more at hand, or something other than a message: the poll decides
 
+    def _send_waiting(self) -> None:
+        """As many as the broker takes at once; paho neither looks at its limit nor lets us change its own."""
+        while len(self._waiting_for) < self._window:
+            try:
+                topic, payload, retain, done = self._outgoing.popleft()
+            except IndexError:
+                return
+            info = None if self._ended else self._client.publish(topic, payload, qos=1, retain=retain)
+            if info is None or info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                done(self._reason or "not connected")
+            else:
+                self._waiting_for[info.mid] = done
+
     def _send_acks(self) -> None:
         while self._acks and self._client.socket() is not None:
             self._client.ack(self._acks.popleft(), 1)
@@ -311,9 +278,11 @@ class Connection:
         self._wake_out.close()
         self._ended = True
         self._run_calls()
-        for done in self._waiting_for.values():
-            done(False)
+        unanswered = [*self._waiting_for.values()]
         self._waiting_for.clear()
+        for done in unanswered:
+            done(self._reason or "the connection ended")
+        self._send_waiting()
 
     def _new_client(self, client_id: str) -> paho.Client:
         five = self._settings.protocol == "5"
@@ -326,7 +295,7 @@ class Connection:
             manual_ack=True,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
-        client.max_inflight_messages_set(self._settings.inflight)
+        client.max_inflight_messages_set(65535)
         client.max_queued_messages_set(0)
         client.on_socket_open = self._socket_open
         client.on_connect = self._connected
@@ -340,8 +309,12 @@ class Connection:
         if self._stopping:
             raise Lost("stopped")  # nobody waits any more: do not take the session from a later connection
 
-    def _connected(self, _client: Any, _user: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
+    def _connected(self, _client: Any, _user: Any, _flags: Any, code: ReasonCode, properties: Any) -> None:
+        allowed = getattr(properties, "ReceiveMaximum", None)  # MQTT 5 section 3.2.2.3.3
+        if allowed is not None:
+            self._window = min(self._settings.inflight, allowed)
         if code.is_failure:
+            self.misconfigured = str(code) not in _PASSING
             self._reason = f"the broker refused us: {code}{_hint(str(code), self._settings)}"
             self._stopping = True
         elif self._filters:
@@ -387,7 +360,8 @@ class Connection:
     def _published(self, _client: Any, _user: Any, mid: int, code: ReasonCode, _properties: Any) -> None:
         done = self._waiting_for.pop(mid, None)
         if done is not None:
-            done(code.value < FAILURE)
+            done(f"the broker said: {code}" if code.value >= FAILURE else "")
+        self._send_waiting()
 
     def _disconnected(self, _client: Any, _user: Any, flags: Any, code: ReasonCode, _properties: Any) -> None:
         who = (
@@ -396,47 +370,6 @@ class Connection:
             else "connection lost"
         )
         self._reason = self._reason or ("stopped" if self._stopping else f"{who}: {code}")
-
-
-class _Context(ssl.SSLContext):
-    """Remembers its socket, because paho lets go of it without closing when the handshake fails."""
-
-    last: ssl.SSLSocket | None = None
-
-    def wrap_socket(self, *args: Any, **more: Any) -> ssl.SSLSocket:
-        """As always."""
-        self.last = super().wrap_socket(*args, **more)
-        return self.last
-
-
-def tls_context(settings: Tls) -> _Context:
-    """What TLS settings mean.
-
-    Raises:
-        Lost: A file is missing, is no certificate, or others may read the private key; in words.
-    """
-    try:
-        context = _Context(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and name
-        if settings.ca is None:
-            context.load_default_certs()
-        else:
-            context.load_verify_locations(settings.ca)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if settings.cert is not None and settings.key is not None:
-            key = secret_path(settings.key)
-            if str(key) == settings.key:  # systemd guards its own folder
-                _refuse_shared(key)
-            context.load_cert_chain(settings.cert, key)
-    except (OSError, ssl.SSLError) as error:
-        files = ", ".join(name for name in (settings.ca, settings.cert, settings.key) if name)
-        raise Lost(f"TLS files cannot be used ({files}): {error}") from error
-    return context
-
-
-def _refuse_shared(path: Path) -> None:
-    mode = path.stat().st_mode
-    if mode & (stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH):
-        raise Lost(f"{path} can be read by others (mode {stat.S_IMODE(mode):04o}); chmod 600 {path}")
 
 
 def _hint(code: str, settings: BrokerSettings) -> str:

@@ -390,11 +390,11 @@ async def test_tls_with_a_private_authority_and_a_client_certificate(rig: Rig) -
     with mosquitto(rig.folder, rig.port, *lines):
         async with rig.driver(tls=tls) as driver, rig.driver(tls=tls, client_id="second") as other:
             assert other._connection is not None
-            taken: list[bool] = []
+            taken: list[str] = []
             for number in range(50):
                 payload = json.dumps({"fill": number}).encode()
                 other._connection.publish("village/bin-1/data", payload, retain=False, done=taken.append)
-            await asyncio.to_thread(eventually, lambda: taken == [True] * 50)
+            await asyncio.to_thread(eventually, lambda: taken == [""] * 50)
             got = await take(driver.observations(), 50)
             assert fills(got) == [float(number) for number in range(50)]
             settle(got)
