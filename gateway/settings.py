@@ -194,13 +194,13 @@ class Pace(Strict):
     """How fast a sink is fed, and in what portions; every sink's ``Settings`` begins with these.
 
     Attributes:
-        batch: Most journal entries in one request.
+        batch: Most journal entries in one request; what is new waits at most for one request of what is old.
         backlog_rate: Most entries per second that are sent from the backlog; what is new goes first and is not limited.
         gather: How long to collect after the first news. 0 sends at once; a database on the same SD card writes far
             less with 5s (storage-and-dashboards 2.3).
     """
 
-    batch: int = Field(default=2000, ge=1, le=5000)
+    batch: int = Field(default=1000, ge=1, le=5000)
     backlog_rate: float = Field(default=5000.0, gt=0)
     gather: Duration = timedelta(0)
 

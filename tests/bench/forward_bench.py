@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import random
 import resource
+import sys
 import tempfile
 import threading
 import time
@@ -95,6 +96,11 @@ def ages(watched: Watched, since: datetime) -> str:
     return f"{len(late)} news: median {worth[0] * 1000:.0f} ms, p99 {worth[1] * 1000:.0f} ms, longest {worth[2] * 1000:.0f} ms"
 
 
+def say(text: str) -> None:
+    """A line of the result."""
+    sys.stdout.write(text + "\n")
+
+
 def cpu() -> float:
     """Processor time of this process [s]."""
     used = resource.getrusage(resource.RUSAGE_SELF)
@@ -118,14 +124,14 @@ def drain(folder: Path, points: int, seconds: float, store: StoreSettings) -> No
         while sum(1 for _ in watched.stored) < points:
             time.sleep(0.05)
         took, used = time.monotonic() - began, cpu() - used
-        print(
+        say(
             f"drain: {points / took:,.0f} points/s, {used / points * 10_000:.3f} s of processor per 10,000 points"
         )
         forwarder.stop()
         assert counted(port) >= points // 5
 
         asyncio.run(fill(journal, backlog(points)))
-        calm = settings.model_copy(update={"backlog_rate": 5000.0, "batch": 2000})
+        calm = settings.model_copy(update={"backlog_rate": 5000.0, "batch": 1000})
         watched = Watched(influxdb.Sink(settings, context))
         forwarder = Forwarder("far", watched, journal, SystemClock(), pace=calm)
         start = datetime.now(UTC)
@@ -133,7 +139,7 @@ def drain(folder: Path, points: int, seconds: float, store: StoreSettings) -> No
         writer = threading.Thread(target=lambda: asyncio.run(news(journal, seconds)))
         writer.start()
         writer.join()
-        print(f"news beside a backlog at 5,000/s ({forwarder.status().state}): {ages(watched, start)}")
+        say(f"news beside a backlog at 5,000/s ({forwarder.status().state}): {ages(watched, start)}")
         while forwarder.status().state != "up to date":
             time.sleep(0.1)
         start, used = datetime.now(UTC), cpu()
@@ -141,7 +147,7 @@ def drain(folder: Path, points: int, seconds: float, store: StoreSettings) -> No
         writer.start()
         writer.join()
         time.sleep(0.5)
-        print(
+        say(
             f"news alone: {ages(watched, start)}; processor {(cpu() - used) / seconds * 100:.1f} % with the journal"
         )
         forwarder.stop()
