@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -169,3 +169,10 @@ async def play(
         await clock.advance(step_s)
     task.cancel()
     raise AssertionError(f"not done within {most_s} s")
+
+
+async def nothing_more(stream: AsyncIterator[Delivery]) -> None:
+    """Listen until the line is lost; until then no reading has a value."""
+    async with asyncio.timeout(10):
+        async for delivery in stream:
+            assert {item.value for item in delivery.observations if isinstance(item, Reading)} == {None}

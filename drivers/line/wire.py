@@ -255,7 +255,9 @@ class PymodbusWire:
         except TimeoutError:
             return "nobody answers"
         except OSError as error:
-            return str(error.strerror or error) or type(error).__name__
+            if isinstance(error, ssl.SSLError) or not error.errno or error.errno < 0:
+                return str(error)
+            return os.strerror(error.errno).lower()
         writer.close()
         return "the connection was refused at first"
 
