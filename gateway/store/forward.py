@@ -21,7 +21,8 @@ import logging
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -43,6 +44,7 @@ IDLE_S = 0.5  # how often somebody who waits for news looks up
 LONGEST_REST_S = 5.0  # the watchdog must see a waiting thread move
 SLOW_REQUEST_S = 1.0  # backlog portions shrink until a request takes less, so that news wait less
 SMALLEST_PORTION = 50
+SLOWEST_ANSWER_S = 180.0  # a check is five requests of at most 35 s each; who takes longer is stuck
 MOST_TRIALS = 4  # portions under trial at once; meanwhile news wait in the journal
 PROOF_S = 60.0  # how long it counts that the sink has taken a point of the gateway itself
 PARTING_S = 4.0  # how long stop waits for the request in hand
@@ -64,7 +66,8 @@ class ForwardStatus:
         sent: Entries stored since the start.
         lost: Readings that left the journal (quota, broken file) before they could be sent, since the start.
         rate: Entries per second, just now.
-        beats: Grows as long as the thread moves, whatever the far side does; for the watchdog.
+        beats: Grows as long as the thread moves, and while a request is lawfully slow: whatever the far side does is
+            no reason for a watchdog to end the gateway, a thread that is stuck is.
     """
 
     name: str
@@ -117,6 +120,7 @@ class Forwarder:
         self._kept_at = clock.monotonic() - HOUSE_S
         self._stored_at: float | None = None
         self._proved_at: float | None = None
+        self._asking_since: float | None = None
         self._sent_then = 0
         self._news = -1
         self._guilty: deque[tuple[Entry, str]] = deque()
@@ -140,10 +144,14 @@ class Forwarder:
 
     def status(self) -> ForwardStatus:
         """How it is doing now; from any thread."""
-        stored_at = self._stored_at
-        if stored_at is None:
-            return self._status
-        return replace(self._status, last_success=timedelta(seconds=self._clock.monotonic() - stored_at))
+        now, stored_at, asking_since = self._clock.monotonic(), self._stored_at, self._asking_since
+        status = self._status
+        if stored_at is not None:
+            status = replace(status, last_success=timedelta(seconds=now - stored_at))
+        if asking_since is not None:
+            waited = min(now - asking_since, SLOWEST_ANSWER_S)
+            status = replace(status, beats=status.beats + int(waited))
+        return status
 
     def step(self) -> float:
         """One round; returns how long there is nothing to do [s], 0 when there is more."""
@@ -226,11 +234,23 @@ class Forwarder:
     def _send(self, entries: Sequence[Entry]) -> Refused | None:
         if entries:
             try:
-                self._sink.send(entries)
+                with self._asking():
+                    self._sink.send(entries)
             except Refused as refused:
                 return refused
             self._stored(len(entries))
         return None
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """A question to the far side, which may take its time."""
+        began = self._asking_since = self._clock.monotonic()
+        try:
+            yield
+        finally:
+            waited = min(self._clock.monotonic() - began, SLOWEST_ANSWER_S)
+            self._say(beats=self._status.beats + 1 + int(waited))
+            self._asking_since = None
 
     def _try_again(self, portion: Portion, trial: Trial) -> None:
         refused = self._send(trial.next())
@@ -265,7 +285,9 @@ class Forwarder:
         fresh = self._proved_at is not None and now - self._proved_at < PROOF_S
         if len(trial.next()) > 1 or trial.accepted or fresh:
             return
-        if ("write", "ok") not in self._sink.check():
+        with self._asking():
+            outcome = self._sink.check()
+        if ("write", "ok") not in outcome:
             trial.again()
             raise Misconfigured(f"it refuses every point: {refused}")
         self._proved_at = now

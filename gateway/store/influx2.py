@@ -86,7 +86,7 @@ class Influx2:
         ]
 
     def close(self) -> None:
-        """Let the connection go; nothing is sent afterwards."""
+        """Let the connection go; nothing is sent afterwards. A request in hand ends by its own time-out."""
         self._closed = True
         self._forget()
 

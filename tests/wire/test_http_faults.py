@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import logging
 import socket
@@ -24,13 +25,13 @@ from gateway.store.influx2 import Influx2
 from gateway.store.post import Server
 from gateway.store.sinks import influxdb
 from tests.servers import free_port
-from tests.wire.scripted import Answer, cut, dripped, mute, raw, replied, scripted
+from tests.wire.scripted import Answer, cut, dripped, mute, raw, read_request, replied, scripted
 
 AT = datetime(2026, 7, 18, 4, 0, tzinfo=UTC)
 TOKEN = "s3cret-t0ken"
 ENTRIES = [Entry(n, Reading("bin-1/fill", float(n), AT + timedelta(seconds=n), AT)) for n in range(3)]
 HEAD = b"HTTP/1.1 204 No Content\r\nDate: Sat, 18 Jul 2026 04:00:00 GMT\r\n\r\n"
-Build = Callable[[str], influxdb.Sink]
+Build = Callable[..., influxdb.Sink]
 
 
 @pytest.fixture(params=["v1", "v2"])
@@ -41,12 +42,13 @@ def build(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Build]:
     secret.write_text(TOKEN, encoding="utf-8")
     built: list[influxdb.Sink] = []
 
-    def sink_to(url: str) -> influxdb.Sink:
-        far = (
-            influxdb.Settings(url=url, database="village", username="gateway", password_file=str(secret))
+    def sink_to(url: str, ca_file: Path | None = None) -> influxdb.Sink:
+        keys = (
+            {"database": "village", "username": "gateway", "password_file": str(secret)}
             if request.param == "v1"
-            else influxdb.Settings(url=url, api="v2", org="o", bucket="village", token_file=str(secret))
+            else {"api": "v2", "org": "o", "bucket": "village", "token_file": str(secret)}
         )
+        far = influxdb.Settings.model_validate({"url": url, "ca_file": ca_file, **keys})
         sink = influxdb.Sink(far, SinkContext("far", "liuhe", load_quantities(), ManualClock(AT), tmp_path))
         writer = sink._writer
         if isinstance(writer, Influx2):
@@ -254,7 +256,10 @@ def test_no_secret_is_logged(build: Build, caplog: pytest.LogCaptureFixture) -> 
     assert TOKEN not in caplog.text
 
 
-def test_a_certificate_nobody_vouches_for_gets_no_secret(build: Build, tmp_path: Path) -> None:
+@pytest.mark.parametrize("vouched", [False, True])
+def test_a_certificate_decides_whether_the_secret_goes_out(
+    build: Build, tmp_path: Path, *, vouched: bool
+) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = [
         "openssl",
@@ -267,31 +272,35 @@ def test_a_certificate_nobody_vouches_for_gets_no_secret(build: Build, tmp_path:
         "-nodes",
     ]
     command += ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=127.0.0.1"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1"]
     subprocess.run(command, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-    def handshake(port_ready: threading.Event, ports: list[int]) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            ports.append(listener.getsockname()[1])
-            port_ready.set()
+        def serve() -> None:
             connection, _ = listener.accept()
-            with connection:
-                try:
-                    with context.wrap_socket(connection, server_side=True) as tls:
-                        heard.append(tls.recv(65536))
-                except (ssl.SSLError, OSError):
-                    return
+            with (
+                connection,
+                contextlib.suppress(OSError),
+                context.wrap_socket(connection, server_side=True) as tls,
+            ):
+                heard.append(read_request(tls))
+                tls.sendall(HEAD)
+                tls.recv(1)
 
-    ready, ports = threading.Event(), []
-    thread = threading.Thread(target=handshake, args=(ready, ports))
-    thread.start()
-    ready.wait()
-    with pytest.raises(Misconfigured, match="certificate"):
-        build(f"https://127.0.0.1:{ports[0]}").send(ENTRIES)
-    thread.join()
-    assert heard in ([], [b""])
+        thread = threading.Thread(target=serve)
+        thread.start()
+        sink = build(f"https://127.0.0.1:{listener.getsockname()[1]}", certificate if vouched else None)
+        if vouched:
+            sink.send(ENTRIES)
+        else:
+            with pytest.raises(Misconfigured, match="certificate"):
+                sink.send(ENTRIES)
+        sink.close()
+        thread.join()
+    assert any(b"uthorization" in request for request in heard) is vouched
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_a_waiting_sink_is_not_asked_before_its_time() -> None:
     house.pass_time(100)
     assert house.forwarder.step() == pytest.approx(21.0)
     assert len(house.far.requests) == 1
-    assert house.forwarder.status().beats == 2
+    assert house.forwarder.status().beats == 3  # two rounds, one request
 
 
 def test_a_misconfigured_sink_keeps_everything_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -499,6 +499,23 @@ def test_a_hanging_sink_does_not_hold_up_the_stop() -> None:
     fresh = Forwarder("far", far, journal, SystemClock())
     fresh.step()
     assert len(far.stored) == 5
+
+
+def test_a_slow_answer_is_a_move_and_an_endless_one_is_not() -> None:
+    house = House()
+    house.journal.append(*readings(5))
+    beats = []
+
+    def slowly(_: Sequence[Entry]) -> None:
+        for _ in range(40):
+            house.pass_time(10)
+            beats.append(house.forwarder.status().beats)
+
+    house.far.send = slowly  # type: ignore[method-assign]
+    house.forwarder.step()
+    assert beats[:18] == sorted(set(beats[:18]))
+    assert len(set(beats[18:])) == 1
+    assert house.forwarder.status().beats > beats[-1]
 
 
 def test_a_fault_of_our_own_is_said_once_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
