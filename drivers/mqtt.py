@@ -26,6 +26,7 @@ from pydantic import Field, field_validator
 from drivers.broker.byhand import ByHand, shown
 from drivers.broker.mailbox import Mailbox
 from drivers.broker.memory import delivery_key, memory_in
+from drivers.broker.notebook import Notebook
 from drivers.broker.receipts import Receipts
 from drivers.decode.intake import EXPLAIN_THEMSELVES, SHELF, Intake, Word, listening
 from drivers.decode.messages import Message
@@ -107,6 +108,10 @@ class Driver:
         self._context = context
         self._health = context.health
         self._intake = self._new_intake(listening(settings.listen))
+        self._notebook = None if context.by_hand else Notebook(context.state_dir)
+        if self._notebook is not None:
+            self._intake.learn(self._notebook.lessons)
+        self._slow = any(device.model is not None and device.model.codec for device in context.devices)
         self._memory = memory_in(context.health.memory)
         self._connection: Connection | None = None
         self._mailbox: Mailbox | None = None
@@ -117,10 +122,13 @@ class Driver:
         """Connect and subscribe; Lost when the broker is absent or says no."""
         loop = asyncio.get_running_loop()
         mailbox = self._mailbox = Mailbox(loop, self._context)
+        filters = self._intake.filters()
+        subscribed = self._notebook.filters if self._notebook else []
         connection = self._connection = Connection(
             self._settings,
             self._client_id(),
-            filters=self._intake.filters(),
+            filters=filters,
+            forget=[name for name in subscribed if name not in filters],
             session=not self._context.by_hand,
             on_open=mailbox.opened,
             on_message=mailbox.put,
@@ -139,6 +147,7 @@ class Driver:
         except BaseException:
             await self._close()
             raise
+        self._note_down()
         self._health.notes.pop("subscriptions", None)
         if refused:
             self._health.notes["subscriptions"] = f"refused by the broker: {', '.join(refused)[:200]}"
@@ -158,7 +167,10 @@ class Driver:
         row = 0
         while True:
             incoming, received = await self._mailbox.get()
-            delivery = self._delivery(incoming, received)
+            if self._slow:  # a vendor's script may think for a second: nobody else shall wait for it
+                delivery = await asyncio.to_thread(self._delivery, incoming, received)
+            else:
+                delivery = self._delivery(incoming, received)
             if delivery is not None:
                 yield delivery
             row += 1
@@ -206,6 +218,7 @@ class Driver:
         for topics in filter(None, [self._intake.more()]):
             assert self._connection is not None
             self._connection.subscribe(topics)
+            self._note_down()
         if not observations and receipt is None:
             return None
         return Delivery(observations, receipt, expendable=receipt is None)
@@ -216,9 +229,7 @@ class Driver:
             self._health.duplicates += 1
             return ()
         if len(incoming.payload) > LARGEST_PAYLOAD_BYTES:
-            self._complain(
-                incoming, f"payload of {len(incoming.payload)} bytes is larger than {LARGEST_PAYLOAD_BYTES}"
-            )
+            self._complain(incoming, f"payload is larger than {LARGEST_PAYLOAD_BYTES} bytes")
             return ()
         try:
             words = self._intake.sort(Message(incoming.topic, incoming.payload, incoming.retained), received)
@@ -259,6 +270,10 @@ class Driver:
         if diagnostics:
             health.notes[note] = "; ".join(diagnostics)[:200]
         return word.observations
+
+    def _note_down(self) -> None:
+        if self._notebook is not None:
+            self._notebook.write(self._intake.filters(), self._intake.lessons())
 
     def _complain(self, incoming: Incoming, problem: str) -> None:
         self._health.bad(f"{shown(incoming.topic)}: {problem}")

@@ -33,6 +33,9 @@ from gateway.credentials import read_secret
 from gateway.errors import Lost, SettingsError
 
 LARGEST_PAYLOAD_BYTES = 64 * 1024  # reference: reliability-and-security, promise P7
+LARGEST_PACKET_BYTES = (
+    4 * LARGEST_PAYLOAD_BYTES
+)  # MQTT 5: the broker keeps larger ones; up to here they are counted
 CONNECT_TIMEOUT_S = 5.0
 SESSION_EXPIRY_S = 14 * 86400  # as persistent_client_expiration of the shipped broker settings
 READS_IN_A_ROW = 200  # then acknowledgements and other outgoing packets get their turn
@@ -56,7 +59,7 @@ class Incoming:
 
     Attributes:
         topic: Its topic; empty when it was not UTF-8.
-        payload: Its bytes.
+        payload: Its bytes; of one that is too large only as much as shows that it is.
         qos: 0 or 1.
         retained: Sent because we subscribed, not because something happened.
         again: The broker has sent it before and has not got our acknowledgement.
@@ -78,6 +81,7 @@ class Connection:
         settings: Which broker.
         client_id: Who we are.
         filters: What to subscribe to, at QoS 1, as soon as the connection stands.
+        forget: What an earlier connection of this session subscribed to and nobody wants any more.
         session: The broker keeps our subscriptions and what is meant for us while we are away.
         on_open: Called from the thread once the broker has taken the subscriptions, with those it refused.
         on_message: Called from the thread for every message. An exception is logged and the message is acknowledged.
@@ -92,6 +96,7 @@ class Connection:
         client_id: str,
         *,
         filters: Sequence[str] = (),
+        forget: Sequence[str] = (),
         session: bool = True,
         on_open: Callable[[Sequence[str]], None],
         on_message: Callable[[Incoming], None],
@@ -101,6 +106,7 @@ class Connection:
     ) -> None:
         self._settings = settings
         self._filters = list(filters)
+        self._forget = list(forget)
         self._session = session
         self._on_open = on_open
         self._on_message = on_message
@@ -212,6 +218,7 @@ class Connection:
         if settings.protocol == "5":
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
             properties.ReceiveMaximum = settings.inflight
+            properties.MaximumPacketSize = LARGEST_PACKET_BYTES
             if self._session:
                 properties.SessionExpiryInterval = SESSION_EXPIRY_S
             self._client.connect(host, port, keepalive, clean_start=not self._session, properties=properties)
@@ -317,7 +324,10 @@ class Connection:
             self.misconfigured = str(code) not in _PASSING
             self._reason = f"the broker refused us: {code}{_hint(str(code), self._settings)}"
             self._stopping = True
-        elif self._filters:
+            return
+        if self._forget:
+            self._client.unsubscribe(self._forget)
+        if self._filters:
             self._subscribe(self._filters)
         else:
             self._open([])
@@ -350,7 +360,7 @@ class Connection:
             topic = message.topic
         except UnicodeDecodeError:
             topic = ""
-        payload = bytes(message.payload)
+        payload = bytes(message.payload[: LARGEST_PAYLOAD_BYTES + 1])
         try:
             self._on_message(Incoming(topic, payload, message.qos, message.retain, message.dup, message.mid))
         except Exception:  # noqa: BLE001  # one message must not end the thread for all (reference item 10)

@@ -13,7 +13,8 @@ from gateway.contracts import Context
 from gateway.errors import Lost
 from gateway.mqtt import Connection, Incoming
 
-MOST_WAITING = 2000  # each at most 64 KiB
+MOST_WAITING = 2000
+MOST_WAITING_BYTES = 16_000_000  # of the 250 MB that the whole gateway may use (reference P7)
 
 
 class Mailbox:
@@ -31,6 +32,7 @@ class Mailbox:
         self._arrived = asyncio.Event()
         self._asleep = False
         self._kept = 0
+        self._bytes = 0
         self._reason: str | None = None
         self._ready: asyncio.Future[Sequence[str]] = loop.create_future()
 
@@ -41,7 +43,7 @@ class Mailbox:
 
     def full(self) -> bool:
         """Whether QoS 1 messages alone fill it."""
-        return self._kept >= MOST_WAITING
+        return self._kept >= MOST_WAITING or (self._kept > 0 and self._bytes >= MOST_WAITING_BYTES)
 
     def put(self, incoming: Incoming) -> None:
         """From the network thread."""
@@ -49,9 +51,11 @@ class Mailbox:
         with self._lock:
             if incoming.qos:
                 self._kept += 1
-            elif len(self._waiting) >= MOST_WAITING:
-                self._thin()
+            while len(self._waiting) >= MOST_WAITING or self._bytes >= MOST_WAITING_BYTES:
+                if not self._thin():
+                    break
             self._waiting.append(entry)
+            self._bytes += len(incoming.payload)
             wake, self._asleep = self._asleep, False
         if wake:
             self._call(self._arrived.set)
@@ -76,15 +80,16 @@ class Mailbox:
             with self._lock:
                 if self._waiting:
                     entry = self._waiting.popleft()
-                    resume = entry[0].qos and self._kept == MOST_WAITING
+                    was_full = self.full()
                     self._kept -= 1 if entry[0].qos else 0
+                    self._bytes -= len(entry[0].payload)
                     break
                 if self._reason is not None:
                     raise Lost(self._reason)
                 self._arrived.clear()
                 self._asleep = True
             await self._arrived.wait()
-        if resume and self.connection is not None:
+        if was_full and self.connection is not None and not self.full():
             self.connection.resume()
         return entry
 
@@ -98,12 +103,14 @@ class Mailbox:
             self._ready.exception()  # looked at: nobody may be waiting any more
         self._arrived.set()
 
-    def _thin(self) -> None:
+    def _thin(self) -> bool:
         for index, (incoming, _) in enumerate(self._waiting):
             if incoming.qos == 0:
                 del self._waiting[index]
+                self._bytes -= len(incoming.payload)
                 self._context.health.dropped += 1
-                return
+                return True
+        return False
 
     def _call(self, what: Callable[[], object]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has gone: nobody waits

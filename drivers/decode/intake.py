@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -107,6 +108,17 @@ class Intake:
     def more(self) -> list[str]:
         """What a message just made worth hearing, too."""
         return [name for listener in self._listeners for name in listener.more()]
+
+    def lessons(self) -> list[Message]:
+        """The messages that must be heard again after a restart before others make sense."""
+        return [lesson for listener in self._listeners for lesson in listener.lessons()]
+
+    def learn(self, lessons: Iterable[Message]) -> None:
+        """Hear them again; what is no longer understood is forgotten."""
+        for lesson in lessons:
+            with contextlib.suppress(BadReply):
+                self.hear(lesson)
+        self.more()
 
     def sort(self, message: Message, received: datetime) -> list[Word]:
         """Every sender in one message.

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from drivers.broker.mailbox import MOST_WAITING, Mailbox
+from drivers.broker.mailbox import MOST_WAITING, MOST_WAITING_BYTES, Mailbox
+from drivers.broker.notebook import Notebook
+from drivers.decode.messages import Message
 from drivers.mqtt import Driver, Settings
 from gateway.catalogue import Catalogue
 from gateway.clock import ManualClock
@@ -178,9 +180,33 @@ async def test_a_full_mailbox_thins_what_nobody_can_repeat_and_keeps_the_rest(dr
     for number in range(MOST_WAITING):
         mailbox.put(message("t", b"kept", qos=1, mid=number))
     assert mailbox.full()
+    assert driver._health.dropped == 10 + MOST_WAITING - 1
     mailbox.lost("gone")
-    kept = [(await mailbox.get())[0] for _ in range(MOST_WAITING + MOST_WAITING - 1)]
+    kept = [(await mailbox.get())[0] for _ in range(MOST_WAITING)]
     assert sum(one.qos for one in kept) == MOST_WAITING
     assert not mailbox.full()
     with pytest.raises(Lost, match="gone"):
         await mailbox.get()
+
+
+async def test_a_mailbox_is_bounded_in_bytes_too(driver_of: Any) -> None:
+    driver = driver_of(LISTEN)
+    mailbox = Mailbox(asyncio.get_running_loop(), driver._context)
+    large = b"x" * 64_000
+    for _ in range(1000):
+        mailbox.put(message("t", large))
+    assert driver._health.dropped == 1000 - 250
+    assert not mailbox.full()
+    while not mailbox.full():
+        mailbox.put(message("t", large, qos=1))
+    assert mailbox._kept * len(large) <= MOST_WAITING_BYTES + len(large)
+
+
+def test_a_spoilt_notebook_costs_nothing(tmp_path: Path) -> None:
+    for text in ("", "{", "[]", '{"filters": 1}', '{"filters": [], "lessons": [1]}', "\xff"):
+        (tmp_path / "mqtt.json").write_text(text)
+        book = Notebook(tmp_path)
+        assert (book.filters, book.lessons) == ([], [])
+    book.write(["a"], [Message("t", b"{}", retained=True)])
+    again = Notebook(tmp_path)
+    assert (again.filters, again.lessons) == (["a"], [Message("t", b"{}", retained=True)])

@@ -485,3 +485,62 @@ async def test_looking_by_hand_leaves_the_daemons_session_alone_and_none_behind(
             (got,) = await take(daemon.observations(), 1)
             assert fills([got]) == [8.0]
             settle([got])
+
+
+async def test_what_the_site_no_longer_listens_to_is_given_up(rig: Rig) -> None:
+    with mosquitto(rig.folder, rig.port), sender(rig.port) as client:
+        async with rig.driver():
+            pass
+        async with rig.driver(listen=[{"plain": PLAIN}]) as driver:
+            client.publish("zigbee2mqtt/hall/door", b'{"contact": false}', qos=1)
+            send(client, 3)
+            got = await take(driver.observations(), 1)
+            assert fills(got) == [3.0]
+            settle(got)
+        assert rig.health.refused == 0
+
+
+async def test_announced_states_that_waited_for_us_are_understood_after_a_restart(rig: Rig) -> None:
+    announced = {
+        "state_topic": "esp/bin",
+        "value_template": "{{ value_json.d }}",
+        "device_class": "distance",
+        "unit_of_measurement": "cm",
+        "device": {"identifiers": "bin-1"},
+    }
+    with mosquitto(rig.folder, rig.port), sender(rig.port) as client:
+        topic = "homeassistant/sensor/esp/bin/config"
+        client.publish(topic, json.dumps(announced), qos=1, retain=True).wait_for_publish(10)
+        async with rig.driver(listen=["homeassistant"]) as driver:
+            deliveries = driver.observations()
+            settle(await take(deliveries, 1))
+            for value in (1, 2):  # the first one may come before the broker has our new subscription
+                await asyncio.sleep(0.2)
+                client.publish("esp/bin", json.dumps({"d": value}), qos=1)
+            got = await take(deliveries, 1)
+            while fills(got)[-1:] != [20.0]:
+                settle(got)
+                got = await take(deliveries, 1)
+            settle(got)
+        client.publish("esp/bin", b'{"d": 42}', qos=1).wait_for_publish(10)
+        rig.health = SourceHealth()  # another process
+        async with rig.driver(listen=["homeassistant"]) as driver:
+            got = await take(driver.observations(), 1)
+            assert fills(got) == [420.0]
+            settle(got)
+
+
+async def test_a_large_message_is_refused_and_the_next_one_comes(rig: Rig) -> None:
+    with mosquitto(rig.folder, rig.port), sender(rig.port) as client:
+        async with rig.driver() as driver:
+            client.publish("village/bin-1/data", b"x" * 100_000, qos=1)
+            client.publish("village/bin-1/data", b"x" * 2_000_000, qos=1)
+            send(client, 4)
+            got = await take(driver.observations(), 2)
+            while not fills(got):
+                settle(got)
+                got = await take(driver.observations(), 1)
+            assert fills(got) == [4.0]
+            settle(got)
+        assert rig.health.refused >= 1
+        assert "larger than 65536 bytes" in rig.health.last_error

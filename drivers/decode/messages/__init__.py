@@ -105,6 +105,10 @@ class Listening(ABC):
         """What to subscribe to since a message has told of it; each is named once."""
         return []
 
+    def lessons(self) -> list[Message]:
+        """The messages that must be heard again after a restart before others make sense."""
+        return []
+
     def meanings(self) -> Mapping[str, Meaning]:
         """The quantities that its settings name, and what becomes them."""
         return {}

@@ -143,6 +143,7 @@ class Listener(Listening):
             str, dict[str, _Entity]
         ] = {}  # state topic -> announcement's topic (and part) -> entity
         self._wanted: list[str] = []
+        self._lessons: dict[str, Message] = {}
 
     def filters(self) -> list[str]:
         """Announcements, with and without a node id, and the states already known."""
@@ -153,10 +154,19 @@ class Listener(Listening):
         wanted, self._wanted = self._wanted, []
         return wanted
 
+    def lessons(self) -> list[Message]:
+        """The announcements of configured devices."""
+        return list(self._lessons.values())
+
     def hear(self, message: Message) -> Sequence[Heard] | None:
         """One announcement or one state."""
         if message.topic.startswith(f"{self._prefix}/") and message.topic.endswith("/config"):
-            return list(self._announced(message))
+            heard = list(self._announced(message))
+            if any(
+                message.topic == key.partition(" ")[0] for known in self._entities.values() for key in known
+            ):
+                self._lessons[message.topic] = message
+            return heard
         entities = self._entities.get(message.topic)
         return None if entities is None else _states(list(entities.values()), message.payload)
 
@@ -211,6 +221,7 @@ class Listener(Listening):
         return Heard(address, models=models, note="announced", state=True)
 
     def _forget(self, announcement: str) -> None:
+        self._lessons.pop(announcement, None)
         for known in self._entities.values():
             for key in [key for key in known if key.partition(" ")[0] == announcement]:
                 del known[key]
