@@ -19,6 +19,7 @@ from gateway.catalogue import Catalogue
 from gateway.clock import ManualClock
 from gateway.contracts import Context, Device, SourceHealth
 from gateway.errors import Lost, SettingsError
+from gateway.files import parse_yaml
 from gateway.model import Reading
 from gateway.mqtt import Incoming
 from gateway.quantities import Quantities
@@ -210,3 +211,13 @@ def test_a_spoilt_notebook_costs_nothing(tmp_path: Path) -> None:
     book.write(["a"], [Message("t", b"{}", retained=True)])
     again = Notebook(tmp_path)
     assert (again.filters, again.lessons) == (["a"], [Message("t", b"{}", retained=True)])
+
+
+def test_the_listening_examples_of_the_guide_are_right(driver_of: Any) -> None:
+    guide = Path(__file__).parents[2] / "docs" / "site.md"
+    blocks = [block for block in guide.read_text(encoding="utf-8").split("```") if "listen:\n" in block]
+    assert blocks
+    for block in blocks:
+        text = block.removeprefix("yaml\n")
+        listen = parse_yaml(text[text.index("    listen:") :].encode(), guide).data["listen"]
+        assert driver_of(listen)._intake.filters()
