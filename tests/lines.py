@@ -76,19 +76,23 @@ def _until_outside_quotes(text: str) -> tuple[str, str]:
 
 
 def _split(text: str, mark: str, *, quotes: bool = False) -> list[str]:
-    parts, current, escaped, quoted = [], "", False, False
+    """Cut at each mark that is neither escaped nor inside a quoted value; a quote in a key is a letter like any."""
+    parts, current, escaped, quoted, in_value = [], "", False, False, False
     for letter in text:
         if escaped:
             current, escaped = current + letter, False
-        elif letter == "\\":
-            current, escaped = current + letter, True
-        elif quotes and letter == '"':
-            current, quoted = current + letter, not quoted
-        elif letter == mark and not quoted:
-            parts.append(current)
-            current = ""
-        else:
-            current += letter
+            continue
+        if letter == "\\":
+            escaped = True
+        elif quotes and letter == '"' and in_value:
+            quoted = not quoted
+        elif not quoted:
+            in_value = letter == "=" or (in_value and letter != ",")
+            if letter == mark:
+                parts.append(current)
+                current = ""
+                continue
+        current += letter
     return [*parts, current]
 
 
