@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.contracts import Device
 from gateway.conversions import fill_percent
-from gateway.derivations.inputs import BACKFILL, made, usable
+from gateway.derivations.inputs import BACKFILL, made, overtaken, usable
 from gateway.model import Event, Flag, Reading
 from gateway.quantities import Checks
 from gateway.settings import Bin
@@ -84,7 +84,7 @@ class BinFill:
             return made(self._device, "fill", None, distance, doubt=obstacle)
         if not usable(distance):
             return made(self._device, "fill", None, distance)
-        if self._window and distance.at < self._window[-1].at:
+        if self._window and distance.at != self._window[-1].at and overtaken(distance, self._window[-1].at):
             return self._made_from(distance, distance)
         self._window.append(distance)
         return self._made_from(distance, self._believed())
@@ -144,7 +144,7 @@ class Emptying:
         fill = readings.get("fill")
         if fill is None or fill.value is None or not usable(fill) or BACKFILL in fill.flagged_by:
             return []
-        if self._at is not None and fill.at <= self._at:
+        if overtaken(fill, self._at):
             return []
         self._at = fill.at
         before = max(self._last, default=fill.value)
@@ -197,8 +197,8 @@ class _Obstacles:
             reading = readings.get(name)
             if reading is None or reading.value is None:
                 continue
-            said_at, was_so = self._state.get(name, (reading.at, False))
-            if reading.at >= said_at:
+            said_at, was_so = self._state.get(name, (None, False))
+            if not overtaken(reading, said_at):
                 self._state[name] = (reading.at, reading.value != 0)
                 set_down = set_down or (name == "tipped" and was_so and reading.value == 0)
         return set_down

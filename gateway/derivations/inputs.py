@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from gateway.contracts import Device
 from gateway.model import Flag, Reading, series_of
-from gateway.quality.checks import joined, worst
+from gateway.quality.checks import LARGEST_SKEW, joined, worst
 
 BACKFILL = "backfill"
 
@@ -12,6 +14,15 @@ BACKFILL = "backfill"
 def usable(reading: Reading | None) -> bool:
     """Whether there is a value that is not plainly wrong."""
     return reading is not None and reading.value is not None and reading.flag < Flag.FAIL
+
+
+def overtaken(reading: Reading, newest: datetime | None) -> bool:
+    """Whether something as new or newer is known already.
+
+    What lies in the future of the one who received this reading was written under a wrong clock and overtakes nothing,
+    or nothing would ever be new again until that future comes.
+    """
+    return newest is not None and reading.at <= newest and newest - reading.received <= LARGEST_SKEW
 
 
 def made(

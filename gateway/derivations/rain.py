@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.contracts import Device
 from gateway.conversions import increment, plausible_rain_mm
-from gateway.derivations.inputs import made, usable
+from gateway.derivations.inputs import made, overtaken, usable
 from gateway.model import Event, Flag, Reading
 
 ROLLOVER = "rain_rollover_mm"  # option of a device or model: where its counter begins again at zero
@@ -36,7 +36,7 @@ class Rain:
         total = readings.get("rain_total")
         if total is None or total.value is None or not usable(total):
             return []
-        if self._at is not None and total.at <= self._at:
+        if overtaken(total, self._at):
             return []
         base, since = self._total, self._at
         if base is not None and self._before_burst is not None and self._before_burst <= total.value < base:

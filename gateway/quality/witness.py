@@ -41,7 +41,7 @@ class Witnesses:
         """Hear a witness: a quantity with ``dry:`` or ``housing:`` among its checks."""
         if limits.dry is not None:
             known = self._dry.setdefault(device, {})
-            if quantity not in known or at >= known[quantity][0]:
+            if quantity not in known or not timedelta(0) < known[quantity][0] - at <= TESTIMONY:
                 known[quantity] = (at, checks.out_of_water(value, limits.dry) is Flag.SUSPECT)
         if limits.housing:
             self._housings.setdefault(device, {}).setdefault(quantity, _Housing()).note(value, at)
@@ -78,7 +78,7 @@ class _Housing:
 
     def note(self, angle_deg: float, at: datetime) -> None:
         """Hear the angle; the first five say where it stands, a new place is believed after a day."""
-        if self._at is not None and at <= self._at:
+        if self._at is not None and timedelta(0) <= self._at - at <= HOUSING_SETTLES:
             return
         self._at = at
         if len(self._learning) < HOUSING_LEARNS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -46,6 +47,10 @@ def deriver(one: Device) -> Deriver:
 def reading(quantity, value, hours=0.0, flag=Flag.GOOD, why="") -> Reading:
     at = START + hours * HOUR
     return Reading(f"a/{quantity}", value, at, at, flag, why)
+
+
+def late(quantity, value, hours, received_hours) -> Reading:
+    return replace(reading(quantity, value, hours), received=START + received_hours * HOUR)
 
 
 def values(derived, quantity):
@@ -165,7 +170,7 @@ class TestBins:
     def test_what_comes_late_gives_its_own_fill_and_changes_nothing(self):
         made = deriver(device(bin=BIN))
         story(made, distances(1000, 1000, 1000))
-        assert values(made.derive([reading("distance", 400, 1.5)]), "fill") == [80]
+        assert values(made.derive([late("distance", 400, 1.5, 2.5)]), "fill") == [80]
         assert values(made.derive([reading("distance", 1000, 3)]), "fill") == [20]
 
     @pytest.mark.parametrize("obstacle", ["tipped", "lid_open"])
@@ -200,6 +205,12 @@ class TestBins:
         made = deriver(device(period=24 * HOUR, reads=("fill",)))
         fills = [reading("fill", value, 24 * n) for n, value in enumerate([60, 80, 0, 20])]
         assert [one.at for one in events(story(made, fills))] == [START + 48 * HOUR]
+
+    def test_what_was_stamped_in_the_future_does_not_stop_a_bin(self):
+        made = deriver(device(bin=BIN))
+        made.derive([reading("distance", 400, 9999), reading("tipped", 1, 9999)])
+        readings = [reading("tipped", 0, 0), *distances(400, 400, 400, 1150, 1150)]
+        assert len(events(story(made, readings))) == 1
 
     def test_after_a_restart_the_bin_is_known(self):
         made = deriver(device(period=24 * HOUR, reads=("fill",)))
@@ -396,8 +407,13 @@ class TestRain:
     def test_what_comes_late_is_not_counted_twice(self):
         made = deriver(gauge())
         story(made, totals(10, 12))
-        assert made.derive([reading("rain_total", 11, 0.5)]) == []
+        assert made.derive([late("rain_total", 11, 0.5, 1.5)]) == []
         assert values(made.derive([reading("rain_total", 13, 2)]), "rain") == [1]
+
+    def test_what_was_stamped_in_the_future_does_not_stop_the_rain(self):
+        made = deriver(gauge())
+        made.derive([reading("rain_total", 10, 9999)])  # our own clock was wrong
+        assert values(story(made, totals(11, 12)), "rain") == [1, 1]
 
     def test_rain_that_fell_while_the_gateway_was_away_is_counted(self):
         made = deriver(gauge())

@@ -164,6 +164,16 @@ def test_newest_first_files_are_late_until_they_are_sorted(village, written):
     assert "late_rows: 0" in said
 
 
+def test_a_row_that_comes_late_brings_no_rain_of_its_own(village, written, tmp_path):
+    (tmp_path / "village.yaml").write_text(SITE % "health", encoding="utf-8")
+    path = written(
+        "at,rain_total\n2026-07-08T01:00:00Z,10\n2026-07-08T09:00:00Z,14\n2026-07-08T05:00:00Z,12\n2026-07-08T10:00:00Z,15\n"
+    )
+    _, lines, said = village(path, "--site", tmp_path, "--device", "bin-1")
+    assert [line["value"] for line in lines if line["series"] == "bin-1/rain"] == [4, 1]
+    assert "late_rows: 1" in said
+
+
 def test_json_lines_in_are_json_lines_out(village, written):
     path = written('{"at": "2026-07-08T00:00:00Z", "series": "a/ph", "value": 15}\n', "x.jsonl")
     assert village(path)[1][0]["flagged_by"] == "gross_range"

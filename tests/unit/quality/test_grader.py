@@ -258,6 +258,15 @@ def test_a_dry_probe_is_not_believed_about_the_water():
     assert judge.grade(reading("a/ph", 7, 20)).flag is Flag.GOOD
 
 
+def test_a_testimony_from_the_future_is_overruled():
+    judge = grader()
+    judge.grade(reading("a/ec", 300, 9999))
+    judge.grade(reading("a/ec", 2))
+    assert judge.grade(reading("a/ph", 7)).flagged_by == "out_of_water"
+    judge.grade(reading("a/ec", 300, -5))  # late: what is newer counts
+    assert judge.grade(reading("a/ph", 7, 1)).flagged_by == "out_of_water"
+
+
 def test_in_one_message_the_witness_speaks_for_what_stands_before_it():
     graded = grader().grade_all([reading("a/ph", 7), reading("a/ec", 2)])
     assert [one.flagged_by for one in graded] == ["out_of_water"] * 2
