@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import gateway
 from gateway import plugins, systemd
@@ -232,7 +232,7 @@ class House:
             forwarder = Forwarder(
                 name,
                 sink,
-                cast("Any", self.journal),
+                self.journal,
                 self.clock,
                 pace=plugin.settings if isinstance(plugin.settings, Pace) else None,
             )
