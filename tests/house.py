@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ from typing import Any
 import pytest
 
 from gateway import control
+from gateway.app import House
+from gateway.clock import ManualClock
 from gateway.errors import Unavailable
+from gateway.site import load_site
 from tests.servers import eventually
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,6 +88,22 @@ def gateway(site: Path, environment: Mapping[str, str] | None = None) -> Iterato
         if process.poll() is None:
             process.kill()
         process.wait()
+
+
+@contextlib.asynccontextmanager
+async def house(folder: Path, clock: ManualClock) -> AsyncIterator[House]:
+    """A house inside the test, under a clock that the test moves; no sources but its own health."""
+    (folder / "village.yaml").write_text("site: {slug: demo}\napi: {port: 0}\n", encoding="utf-8")
+    building = House(load_site(folder), folder / "state", clock)
+    stop, ready = asyncio.Event(), asyncio.Event()
+    task = asyncio.create_task(building.run(stop, ready.set))
+    try:
+        await asyncio.wait_for(ready.wait(), 20)
+        yield building
+    finally:
+        stop.set()
+        await clock.advance(0)
+        await asyncio.wait_for(task, 20)
 
 
 def uplink(eui: str, payload_base64: str, f_cnt: int, time: str, port: int = 85) -> bytes:

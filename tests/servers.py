@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -114,3 +118,19 @@ def victoria(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     ]
     with running(argv, port, folder / f"victoria-{port}.log") as process:
         yield process
+
+
+def ask(port: int, path: str, method: str = "GET", **query: str) -> str:
+    """One HTTP question to a server on loopback."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request(method, f"{path}?{urlencode(query)}")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    return text
+
+
+def influx(port: int, question: str) -> list[Any]:
+    """Rows of the first series of an InfluxQL answer from the database ``village``."""
+    answer = json.loads(ask(port, "/query", "POST", db="village", epoch="ms", q=question))["results"][0]
+    assert "error" not in answer, answer
+    return answer["series"][0]["values"] if "series" in answer else []

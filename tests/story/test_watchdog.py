@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,8 @@ from gateway.app import STALLED_S, House
 from gateway.clock import ManualClock
 from gateway.errors import Unavailable
 from gateway.model import Delivery
-from gateway.site import load_site
 from tests.conftest import NOON
+from tests.house import house
 
 
 class Notices:
@@ -60,21 +60,6 @@ def notices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notices
     monkeypatch.delenv("WATCHDOG_USEC", raising=False)
     yield listener
     listener.socket.close()
-
-
-@contextlib.asynccontextmanager
-async def house(folder: Path, clock: ManualClock) -> AsyncIterator[House]:
-    (folder / "village.yaml").write_text("site: {slug: demo}\napi: {port: 0}\n", encoding="utf-8")
-    building = House(load_site(folder), folder / "state", clock)
-    stop, ready = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(building.run(stop, ready.set))
-    try:
-        await asyncio.wait_for(ready.wait(), 20)
-        yield building
-    finally:
-        stop.set()
-        await clock.advance(0)
-        await asyncio.wait_for(task, 20)
 
 
 async def pass_time(house: House, clock: ManualClock, seconds: float, notices: Notices) -> None:

@@ -19,7 +19,7 @@ from gateway.clock import ManualClock
 from gateway.settings import StoreSettings
 from gateway.store.journal import Journal
 from tests.house import Gateway, gateway, uplink, write_site
-from tests.servers import eventually, free_port, mosquitto
+from tests.servers import eventually, free_port, influx, influxd, mosquitto
 
 pytestmark = pytest.mark.servers
 
@@ -111,6 +111,39 @@ def test_an_uplink_becomes_graded_readings_and_what_follows_from_them(
         assert latest["bin-001/rssi"]["value"] == -36
         assert running.stop() == 0
     assert [value for _, value in stored(site, "bin-001/distance")] == [2116.0]
+
+
+def test_everything_lands_in_influxdb_however_late_live_before_backlog_and_with_its_quality(
+    tmp_path: Path, broker: int, publisher: Publisher
+) -> None:
+    database = free_port()
+    sink = f"sinks:\n  far: {{type: influxdb, url: 'http://127.0.0.1:{database}', database: village}}\n"
+    site = write_site(tmp_path / "v", site_text(broker, free_port(), more=sink))
+    with gateway(site) as running:
+        eventually(lambda: running.open("broker"))
+        for step in range(200):
+            publisher.sample(step, START + timedelta(seconds=step))
+        no_target = base64.b64encode(
+            bytes.fromhex("01755C0367010104 82FFFF 050000".replace(" ", ""))
+        ).decode()
+        publisher.bin(1, START, BIN)
+        publisher.bin(2, START + timedelta(minutes=10), no_target)
+        eventually(lambda: running.status()["journal"]["readings"] > 200)
+        eventually(lambda: running.status()["sinks"]["far"]["state"] == "unreachable")
+        with influxd(tmp_path, database):
+            influx(database, "CREATE DATABASE village")
+            eventually(
+                lambda: (
+                    influx(database, "SELECT count(fill) FROM waste_bin WHERE device='bin-002'") == [[0, 200]]
+                ),
+                90,
+            )
+            rows = influx(
+                database, "SELECT distance, distance_q FROM waste_bin WHERE device='bin-001' ORDER BY time"
+            )
+            assert [row[1:] for row in rows] == [[2116, 1], [None, 9]]
+            eventually(lambda: running.status()["sinks"]["far"]["backlog"] == 0)
+            assert running.stop() == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["sigterm", "kill-9"])

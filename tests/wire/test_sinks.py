@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,7 +21,7 @@ from gateway.model import Event, Flag, Reading
 from gateway.quantities import Quantities
 from gateway.site import load_quantities
 from gateway.store.sinks import influxdb, victoriametrics
-from tests.servers import eventually, free_port, influxd, victoria
+from tests.servers import ask, eventually, free_port, influx, influxd, victoria
 
 pytestmark = pytest.mark.servers
 AT = datetime(2026, 7, 18, 4, 0, tzinfo=UTC)
@@ -33,21 +32,6 @@ def context(folder: Path, quantities: Quantities | None = None) -> SinkContext:
     return SinkContext(
         "far", "liuhe", quantities or load_quantities(), ManualClock(datetime.now(UTC)), folder
     )
-
-
-def ask(port: int, path: str, method: str = "GET", **query: str) -> Any:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request(method, f"{path}?{urlencode(query)}")
-    text = connection.getresponse().read().decode()
-    connection.close()
-    return text
-
-
-def influx(port: int, question: str) -> list[Any]:
-    """Rows of the first series of an InfluxQL answer."""
-    answer = json.loads(ask(port, "/query", "POST", db="village", epoch="ms", q=question))["results"][0]
-    assert "error" not in answer, answer
-    return answer["series"][0]["values"] if "series" in answer else []
 
 
 @pytest.fixture(scope="module")
