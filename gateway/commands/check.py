@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from drivers.decode.examples import samples_of
+from gateway import files
 from gateway.catalogue import DeviceModel, Example
 from gateway.clock import SystemClock
 from gateway.commands.decode import report
+from gateway.commands.read import context_for
 from gateway.contracts import SinkContext
 from gateway.errors import BadReply, Fault, SettingsError
 from gateway.site import Site, load_site
@@ -39,7 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what was checked; raise SettingsError with everything that is wrong."""
     site = load_site(args.site)
-    faults = _example_faults(site)
+    faults = _source_faults(site) + _example_faults(site)
     if faults:
         raise SettingsError(*faults)
     used = {device.model.model for device in site.devices.values() if device.model}
@@ -48,6 +50,21 @@ def run(args: argparse.Namespace) -> int:
         f" {len(site.sinks)} sinks; {len(site.catalogue)} device models with their examples"
     )
     return _check_sinks(site) if args.sinks else 0
+
+
+def _source_faults(site: Site) -> list[Fault]:
+    """What a driver finds wrong when it is built (nothing is opened): mappings to nothing, addresses twice."""
+    document = files.read_yaml(site.path)
+    faults = []
+    for name, plugin in site.sources.items():
+        try:
+            plugin.module.Driver(plugin.settings, context_for(site, name))
+        except SettingsError as error:
+            for fault in error.faults:
+                key = fault.key if fault.key.startswith("devices.") else f"sources.{name}.{fault.key}"
+                place: files.Where = tuple(key.split(".", 2))
+                faults.append(Fault(str(site.path), document.line(place), key, fault.problem, fault.remedy))
+    return faults
 
 
 def _example_faults(site: Site) -> list[Fault]:
