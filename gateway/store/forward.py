@@ -44,6 +44,8 @@ IDLE_S = 0.5  # how often somebody who waits for news looks up
 LONGEST_REST_S = 5.0  # the watchdog must see a waiting thread move
 SLOW_REQUEST_S = 1.0  # backlog portions shrink until a request takes less, so that news wait less
 SMALLEST_PORTION = 50
+SAY_PARKED_S = 60.0  # a sensor that is refused every second fills no log
+COUNT_PARKED_S = 30.0
 SLOWEST_ANSWER_S = 180.0  # a check is five requests of at most 35 s each; who takes longer is stuck
 MOST_TRIALS = 4  # portions under trial at once; meanwhile news wait in the journal
 PROOF_S = 60.0  # how long it counts that the sink has taken a point of the gateway itself
@@ -123,6 +125,8 @@ class Forwarder:
         self._asking_since: float | None = None
         self._sent_then = 0
         self._news = -1
+        self._say_parked_at = self._count_parked_at = clock.monotonic()
+        self._unsaid = 0
         self._guilty: deque[tuple[Entry, str]] = deque()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -304,9 +308,13 @@ class Forwarder:
             why = self._guilty[0][1]
             entries = [entry for entry, words in self._guilty if words == why]
             self._journal.park(self.name, entries, why)
-            LOG.warning("sink=%s parked=%s why=%s", self.name, len(entries), why)
+            self._unsaid += len(entries)
             self._guilty = deque((entry, words) for entry, words in self._guilty if words != why)
-            self._say(last_error=why)
+            self._say(last_error=why, parked=self._journal.parked_count(self.name))
+            now = self._clock.monotonic()
+            if now >= self._say_parked_at:
+                LOG.warning("sink=%s parked=%s why=%s", self.name, self._unsaid, why)
+                self._say_parked_at, self._unsaid = now + SAY_PARKED_S, 0
 
     def _stored(self, count: int) -> None:
         if self._failures:
@@ -349,8 +357,10 @@ class Forwarder:
             LOG.warning("sink=%s lost=%s why=they left the journal unsent", self.name, self._feed.lost)
         rate = (self._status.sent - self._sent_then) / passed
         self._sent_then = self._status.sent
-        parked = self._journal.parked_count(self.name)
-        self._say(backlog=backlog, oldest_unsent=age, lost=self._feed.lost, rate=rate, parked=parked)
+        self._say(backlog=backlog, oldest_unsent=age, lost=self._feed.lost, rate=rate)
+        if now >= self._count_parked_at:  # somebody may have thrown them away by hand
+            self._count_parked_at = now + COUNT_PARKED_S
+            self._say(parked=self._journal.parked_count(self.name))
 
     def _tried(self) -> list[Portion]:
         return [portion for portion, _ in self._trials if portion.lane in {Lane.NEWS, Lane.BACKLOG}]

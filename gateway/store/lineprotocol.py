@@ -44,6 +44,7 @@ _TAG_KEYS = frozenset({"site", "device", "kind", "time"})  # 3 Core refuses a ke
 _OWN_FIELDS = frozenset({"confidence", "evidence"})
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 _MOST_HEADS = 20_000  # four times the 5,000 series of one box (reliability-and-security, P7)
+_ROLLED = re.compile(r"_[0-9]+[smhd]$")
 _SPANS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
@@ -69,7 +70,7 @@ class Encoder:
         text: False leaves text out, for servers that turn it into zeros (VictoriaMetrics).
 
     Raises:
-        ValueError: The site is no slug, or a quantity's name cannot be a field beside its own flag.
+        ValueError: The site is no slug, or a quantity's name or measurement would meet one of our own.
     """
 
     def __init__(self, site: str, quantities: Quantities, *, text: bool = True) -> None:
@@ -78,6 +79,9 @@ class Encoder:
         for name in quantities:
             if not _FIELD.fullmatch(name) or name in _TAG_KEYS or f"{name}_q" in quantities:
                 raise ValueError(f"quantity {name!r} cannot be a field of its own")
+            measurement = quantities[name].measurement
+            if measurement == EVENTS or _ROLLED.search(measurement):
+                raise ValueError(f"measurement {measurement!r} of {name} is kept for events or roll-ups")
         self._site = word(site)
         self._quantities = quantities
         self._text = text

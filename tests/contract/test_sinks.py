@@ -12,6 +12,7 @@ from gateway import plugins
 from gateway.clock import ManualClock
 from gateway.contracts import Entry, Sink, SinkContext
 from gateway.errors import Unavailable
+from gateway.files import parse_yaml
 from gateway.model import Reading
 from gateway.quantities import Quantities
 from gateway.settings import Pace
@@ -66,3 +67,12 @@ def test_it_can_be_closed_twice_and_before_it_was_used(sink: Sink) -> None:
     sink.close()
     with pytest.raises(Unavailable):
         sink.send([Entry(1, Reading("bin-1/fill", 1.0, AT, AT))])
+
+
+def test_the_sinks_of_the_guide_are_sinks() -> None:
+    guide = Path(__file__).parents[2] / "docs/forwarding.md"
+    block = guide.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    sinks = parse_yaml(block.encode(), guide).data["sinks"]
+    assert {"local", "cloud", "metrics"} == set(sinks)
+    for settings in sinks.values():
+        plugins.load("sink", settings.pop("type")).Settings.model_validate(settings)

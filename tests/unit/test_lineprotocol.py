@@ -153,6 +153,13 @@ def test_a_site_or_quantity_that_could_break_a_line_is_refused_at_once() -> None
             Encoder("liuhe", Quantities(dict.fromkeys(names, unit)))
 
 
+@pytest.mark.parametrize("measurement", ["event", "air_1h", "air_10m"])
+def test_a_measurement_that_is_our_own_is_refused(measurement: str) -> None:
+    unit = Quantity(unit="1", en="", zh="", measurement=measurement)
+    with pytest.raises(ValueError, match="kept for events or roll-ups"):
+        Encoder("liuhe", Quantities({"fill": unit}))
+
+
 finite = st.floats(allow_nan=False, allow_infinity=False)
 times = st.datetimes(datetime(1970, 1, 1), datetime(2026, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))  # noqa: DTZ001 - hypothesis wants naive bounds
 slugs = st.from_regex(r"[a-z0-9][a-z0-9_.\-]{0,62}", fullmatch=True)

@@ -230,6 +230,20 @@ def test_a_wholly_poisoned_backlog_does_not_take_minutes() -> None:
     assert 1 <= house.far.checks <= 3
 
 
+def test_a_sensor_that_is_refused_every_second_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    house = House()
+    house.far.names_culprits = True
+    house.far.poison = lambda _: True
+    with caplog.at_level(logging.WARNING):
+        for n in range(100):
+            house.journal.append(*readings(1, start=n))
+            house.forwarder.step()
+            house.pass_time(1.0)
+    assert len(house.journal.put_aside) == 100
+    assert caplog.text.count("parked=") == 2
+    assert "parked=60" in caplog.text
+
+
 def test_a_proxy_that_refuses_everything_costs_nothing() -> None:
     house = House()
     house.far.poison = lambda _: True
