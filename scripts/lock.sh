@@ -5,12 +5,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p requirements
+mkdir -p requirements "$work/source"
+cp -r setup.cfg pyproject.toml README.md LICENSE gateway drivers config "$work/source"  # a build leaves its traces there
 
 freeze() {  # name, extras, the file it builds on
   "${PYTHON:-python3}" -m venv "$work/$1"
   local pip=("$work/$1/bin/python" -m pip --disable-pip-version-check -q)
-  "${pip[@]}" install ${3:+-c "requirements/$3.txt"} "setuptools>=77" ".$2"
+  "${pip[@]}" install ${3:+-c "requirements/$3.txt"} "setuptools>=77" "$work/source$2"
   {
     echo "# Written by scripts/lock.sh from the ranges in setup.cfg; do not edit."
     [ -z "${3:-}" ] || echo "-r $3.txt"

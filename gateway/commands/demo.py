@@ -17,23 +17,32 @@ import json
 import logging
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from gateway import files
 from gateway.app import House
 from gateway.clock import SystemClock
+from gateway.commands.stage import (
+    STATUS_PORT,
+    account,
+    drained,
+    driver_of,
+    far_ends_of,
+    meeting,
+    settled_status,
+    status_port,
+)
 from gateway.errors import Fault, SettingsError
 from gateway.model import Event
-from gateway.rehearsal import Played, Summary, latency, sum_up
+from gateway.rehearsal import Summary, latency, sum_up
 from gateway.schema import duration
-from gateway.site import Plugin, Site, load_site, load_words
+from gateway.site import Site, load_site, load_words
 from gateway.words import Words
 
 if TYPE_CHECKING:
@@ -47,10 +56,8 @@ village demo --state ./demo-state --lang en
 """
 
 EX_UNAVAILABLE = 69  # <sysexits.h>
-STATUS_PORT = 8480
 FRAMES_PER_S = 4
 PROGRESS_EVERY_S = 5.0
-DRAIN_S = 8.0  # what has been sent must be written down within this time after the last report
 STOP_S = 10.0  # issue, section 7: a stop takes at most this long
 
 
@@ -109,8 +116,8 @@ class _Demo:
         if self.args.seconds is not None:
             loop.call_later(self.args.seconds, stop.set)
         self._say(self.words("demo.opening", name=self.site.village.site.name))
-        async with _far_ends(self.site, self.args) as far_ends:
-            site = _meeting(self.site, far_ends, _status_port(self.args.port))
+        async with far_ends_of(self.site, speed=self.args.speed, seed=self.args.seed) as far_ends:
+            site = meeting(self.site, far_ends, status_port(self.args.port))
             house = House(site, self.folder, SystemClock(assume_trusted=True))
             return await self._with_house(house, far_ends, stop)
 
@@ -134,9 +141,9 @@ class _Demo:
         await asyncio.wait([showing])
         self._say(self.words("demo.ending"))
         await far_ends.rest()
-        await _drained(far_ends)
-        status = await _settled_status(house)
-        played = _account(far_ends, asyncio.get_running_loop().time() - began)
+        await drained(far_ends)
+        status = await settled_status(house)
+        played = account(far_ends, asyncio.get_running_loop().time() - began)
         closing.set()
         async with asyncio.timeout(STOP_S):
             await running
@@ -147,7 +154,7 @@ class _Demo:
             status,
             expected,
             played,
-            mqtt=[name for name, plugin in house.site.sources.items() if _driver_of(plugin) == "mqtt"],
+            mqtt=[name for name, plugin in house.site.sources.items() if driver_of(plugin) == "mqtt"],
             disk_bytes=_size_of(self.folder),
             words=self.words,
         )
@@ -224,94 +231,6 @@ class _Demo:
         """Progress is for people: with --json it goes to stderr, so that stdout is the JSON object alone."""
         out: TextIO = sys.stderr if self.args.json else sys.stdout
         print(line, file=out, flush=True)
-
-
-def _far_ends(site: Site, args: argparse.Namespace) -> FarEnds:
-    """The far ends of every MQTT and Modbus device of the site."""
-    from drivers.simulation.far_ends import FarEnds  # noqa: PLC0415  # a wing, and it needs the demo extra
-    from drivers.simulation.story import Play  # noqa: PLC0415
-
-    path = site.path.parent / "play.yaml"
-    play = files.validated(Play, files.read_yaml(path)) if path.exists() else Play()
-    if args.seed is not None:
-        play = play.model_copy(update={"seed": args.seed})
-    try:
-        return FarEnds(
-            _heard_by(site, "mqtt"),
-            _heard_by(site, "modbus"),
-            play,
-            site.quantities,
-            SystemClock(assume_trusted=True),
-            speed=args.speed,
-            zone=site.village.site.zone,
-        )
-    except ValueError as error:
-        raise SettingsError(Fault(str(path), 0, "", str(error))) from error
-
-
-def _heard_by(site: Site, driver: str) -> list[Any]:
-    return [
-        device
-        for name, plugin in site.sources.items()
-        if _driver_of(plugin) == driver
-        for device in site.devices_of(name)
-    ]
-
-
-def _driver_of(plugin: Plugin) -> str:
-    return plugin.module.__name__.rpartition(".")[2]
-
-
-def _meeting(site: Site, far_ends: FarEnds, status_port: int) -> Site:
-    """The same site, with its sources turned to where the far ends listen."""
-    ports = {"mqtt": far_ends.broker.port, "modbus": far_ends.probes.port}
-    sources = {
-        name: replace(plugin, settings=plugin.settings.model_copy(update={"port": ports[_driver_of(plugin)]}))
-        if _driver_of(plugin) in ports
-        else plugin
-        for name, plugin in site.sources.items()
-    }
-    api = site.village.api.model_copy(update={"port": status_port})
-    return replace(site, sources=sources, village=site.village.model_copy(update={"api": api}))
-
-
-def _status_port(asked: int | None) -> int:
-    """What was asked for; else the usual one, or any free one when that is taken."""
-    if asked is not None:
-        return asked
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", STATUS_PORT))
-        except OSError:
-            return 0
-    return STATUS_PORT
-
-
-async def _drained(far_ends: FarEnds) -> None:
-    """Wait until the gateway has acknowledged every message, or has had its time."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_S):
-            await far_ends.broker.receipts.all_settled()
-
-
-async def _settled_status(house: House) -> dict[str, Any]:
-    """The status, with what had been graded by then certainly written down (polls go on meanwhile)."""
-    graded = house.status()["quality"]
-    await asyncio.to_thread(house.journal.flush)
-    return {**house.status(), "quality": graded}
-
-
-def _account(far_ends: FarEnds, seconds: float) -> Played:
-    receipts = far_ends.broker.receipts
-    return Played(
-        seconds=seconds,
-        village_hours=far_ends.speed * seconds / 3600,
-        sent=far_ends.published,
-        lost=len(receipts.awaited),
-        polls=far_ends.polls,
-        waits_s=tuple(receipts.waits_s),
-    )
 
 
 def _ages(status: dict[str, Any]) -> dict[str, float]:

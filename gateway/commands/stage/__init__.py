@@ -1,0 +1,122 @@
+"""Where the far ends and the house meet: machinery of ``village demo``, no command by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from gateway import files
+from gateway.app import House
+from gateway.clock import SystemClock
+from gateway.contracts import Device
+from gateway.errors import Fault, SettingsError
+from gateway.rehearsal import Played
+from gateway.site import Plugin, Site
+
+if TYPE_CHECKING:
+    from drivers.simulation.far_ends import FarEnds
+
+STATUS_PORT = 8480
+DRAIN_S = 8.0  # what has been sent must be written down within this time after the last report
+
+
+def far_ends_of(site: Site, *, speed: float, seed: int | None) -> FarEnds:
+    """The far ends of every MQTT and Modbus device of the site.
+
+    Args:
+        site: With a ``play.yaml`` beside it, if it is to be played in a special way.
+        speed: Seconds of village life per second.
+        seed: Instead of the one in ``play.yaml``.
+
+    Raises:
+        SettingsError: A device cannot be played.
+    """
+    from drivers.simulation.far_ends import FarEnds  # noqa: PLC0415  # a wing, and it needs the demo extra
+    from drivers.simulation.story import Play  # noqa: PLC0415
+
+    path = site.path.parent / "play.yaml"
+    play = files.validated(Play, files.read_yaml(path)) if path.exists() else Play()
+    if seed is not None:
+        play = play.model_copy(update={"seed": seed})
+    try:
+        return FarEnds(
+            _heard_by(site, "mqtt"),
+            _heard_by(site, "modbus"),
+            play,
+            site.quantities,
+            SystemClock(assume_trusted=True),
+            speed=speed,
+            zone=site.village.site.zone,
+        )
+    except ValueError as error:
+        raise SettingsError(Fault(str(path), 0, "", str(error))) from error
+
+
+def _heard_by(site: Site, driver: str) -> list[Device]:
+    return [
+        device
+        for name, plugin in site.sources.items()
+        if driver_of(plugin) == driver
+        for device in site.devices_of(name)
+    ]
+
+
+def driver_of(plugin: Plugin) -> str:
+    """The name of a source's driver."""
+    return plugin.module.__name__.rpartition(".")[2]
+
+
+def meeting(site: Site, far_ends: FarEnds, status_port: int) -> Site:
+    """The same site, with its sources turned to where the far ends listen."""
+    ports = {"mqtt": far_ends.broker.port, "modbus": far_ends.probes.port}
+    sources = {
+        name: replace(plugin, settings=plugin.settings.model_copy(update={"port": ports[driver_of(plugin)]}))
+        if driver_of(plugin) in ports
+        else plugin
+        for name, plugin in site.sources.items()
+    }
+    api = site.village.api.model_copy(update={"port": status_port})
+    return replace(site, sources=sources, village=site.village.model_copy(update={"api": api}))
+
+
+def status_port(asked: int | None) -> int:
+    """What was asked for; else the usual one, or any free one when that is taken."""
+    if asked is not None:
+        return asked
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", STATUS_PORT))
+        except OSError:
+            return 0
+    return STATUS_PORT
+
+
+async def drained(far_ends: FarEnds) -> None:
+    """Wait until the gateway has acknowledged every message, or has had its time."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_S):
+            await far_ends.broker.receipts.all_settled()
+
+
+async def settled_status(house: House) -> dict[str, Any]:
+    """The status, with what had been graded by then certainly written down (polls go on meanwhile)."""
+    graded = house.status()["quality"]
+    await asyncio.to_thread(house.journal.flush)
+    return {**house.status(), "quality": graded}
+
+
+def account(far_ends: FarEnds, seconds: float) -> Played:
+    """What the far ends have done so far."""
+    receipts = far_ends.broker.receipts
+    return Played(
+        seconds=seconds,
+        village_hours=far_ends.speed * seconds / 3600,
+        sent=far_ends.published,
+        lost=len(receipts.awaited),
+        polls=far_ends.polls,
+        waits_s=tuple(receipts.waits_s),
+    )
