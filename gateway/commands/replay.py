@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{args.file}: ends early: {error}", file=sys.stderr)
         rows.broken = True
     rows.done()
-    _summarise(replay, rows, as_json=args.json)
+    _summarise(replay, rows, layout.unread, as_json=args.json)
     return EX_DATAERR if rows.broken or not rows.read else 0
 
 
@@ -208,12 +208,13 @@ def _print(observation: Observation, quantities: Quantities, *, flags_only: bool
     print(json.dumps(shown, ensure_ascii=False))
 
 
-def _summarise(replay: Replay, rows: _Rows, *, as_json: bool) -> None:
+def _summarise(replay: Replay, rows: _Rows, unread: list[str], *, as_json: bool) -> None:
     summary = replay.summary
     told = {
         "rows": rows.read,
         "bad_rows": rows.bad,
         "late_rows": summary.late,
+        "columns_not_read": unread,
         "first": _iso(summary.first),
         "last": _iso(summary.last),
         "flags": {flag.name: summary.flags[flag] for flag in Flag if summary.flags[flag]},
@@ -224,10 +225,18 @@ def _summarise(replay: Replay, rows: _Rows, *, as_json: bool) -> None:
         print(json.dumps(told), file=sys.stderr)
         return
     for name, value in told.items():
-        shown = " ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else value
-        print(f"{name}: {shown if shown is not None else '-'}", file=sys.stderr)
+        print(f"{name}: {_shown(value)}", file=sys.stderr)
     if rows.read and summary.late > rows.read / 2:
         print("most rows are older than the one before them: --sort puts them in order", file=sys.stderr)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{name}={count}" for name, count in value.items()) or "-"
+    if isinstance(value, list):
+        more = f" and {len(value) - NAMED} more" if len(value) > NAMED else ""
+        return (", ".join(value[:NAMED]) or "-") + more
+    return "-" if value is None else str(value)
 
 
 def _iso(at: datetime | None) -> str | None:

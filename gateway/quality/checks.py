@@ -23,6 +23,7 @@ OLDEST_MEASUREMENT = timedelta(
 LARGEST_NUMBER = 1e30  # beyond it the words of a float are in the wrong order; devices reference 8.2
 FEWEST_FOR_MEDIAN = 3  # a median of two is a mean: one bad value would already move it
 FEWEST_FOR_STUCK = 5  # a device that reports twice a week has not had the chance to differ
+_POLLED = frozenset({"modbus", "serial"})
 MOVED_DEG = 5.0  # devices reference 8.3, "sensor moved/tipped": mast tilt
 
 
@@ -195,13 +196,13 @@ def patience(period: timedelta, wire: str) -> timedelta:
 
     Args:
         period: How often it should be heard.
-        wire: ``lorawan``, ``json`` or ``modbus``.
+        wire: Of its model: ``lorawan``, ``json``, ``modbus`` or ``serial``.
 
     Source: devices reference 8.3, "missing heartbeat"; the 5 min is ours, because a dead bus has no excuse.
     """
     if period >= timedelta(hours=12):
         return 2 * period
-    return max(3 * period, timedelta(minutes=5 if wire == "modbus" else 30))
+    return max(3 * period, timedelta(minutes=5 if wire in _POLLED else 30))
 
 
 def median(values: Iterable[float]) -> float:

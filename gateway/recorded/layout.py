@@ -77,6 +77,7 @@ class Layout:
         states: Word (small letters) -> number, e.g. ``open`` -> 1; ``true`` and ``false`` are known.
         codes: Whether -9999 and 9999 mean "no value".
         form: ``csv`` or ``jsonl``; default: what the first character says.
+        unread: Filled in by the reader: columns that are neither a time nor anything measured.
     """
 
     device: str = "replay"
@@ -88,6 +89,7 @@ class Layout:
     states: Mapping[str, float] = field(default_factory=dict)
     codes: bool = True
     form: str | None = None
+    unread: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

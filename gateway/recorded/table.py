@@ -55,6 +55,7 @@ def csv_rows(
     delimiter = max(",;\t", key=header_line.count)
     header = Header(next(csv.reader([header_line], delimiter=delimiter)), layout, quantities)
     _check(header, name, number, layout, quantities)
+    layout.unread[:] = header.unread
     values = _Values(header, layout, quantities)
     rows = csv.reader(bounded(lines), delimiter=delimiter)
     while True:

@@ -80,6 +80,12 @@ def test_flags_prints_only_what_is_wrong_and_counts_the_rest(village, written):
     assert "reasons: gross_range=1 not_a_number=1" in said
 
 
+def test_columns_that_are_not_read_are_named(village, written):
+    header = "at,ph," + ",".join(f"c{n}" for n in range(10))
+    _, _, said = village(written(f"{header}\n2026-07-08,7{',' * 10}\n"))
+    assert "columns_not_read: c0, c1, c2, c3, c4, c5, c6, c7 and 2 more" in said
+
+
 def test_json_tells_the_summary_to_programs(village, written):
     _, _, said = village(written(hourly([7.1, 15])), "--flags", "--json")
     told = json.loads(said)

@@ -129,6 +129,11 @@ def test_patience_is_at_least_two_periods_and_at_most_five_days_more(period, wir
     assert limit <= max(3 * period, timedelta(minutes=30))
 
 
+@pytest.mark.parametrize(("wire", "minutes"), [("lorawan", 30), ("json", 30), ("modbus", 5), ("serial", 5)])
+def test_a_polled_bus_has_no_excuse(wire, minutes):
+    assert checks.patience(timedelta(seconds=10), wire) == timedelta(minutes=minutes)
+
+
 def test_a_zigbee_sensor_on_a_battery_has_twenty_five_hours():
     assert checks.patience(timedelta(hours=8, minutes=20), "json") == timedelta(hours=25)
 
