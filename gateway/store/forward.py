@@ -12,6 +12,9 @@ What the far side says decides: stored → go on · Unavailable → keep, wait (
 it asked for) · Refused → find the guilty ones, park them with its words, go on · TooLarge → smaller portions ·
 Misconfigured → keep everything, say it once, try again at least once a minute.
 
+Larger than most modules: what to do after each answer, and when, is one decision and is read in one piece. What comes
+next is ``feed.py``'s affair, which points are guilty ``trial.py``'s.
+
 Source of the numbers: storage-and-dashboards 1.4; reliability-and-security P2 to P5.
 """
 

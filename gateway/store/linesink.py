@@ -10,7 +10,7 @@ from gateway.clock import Clock
 from gateway.contracts import Entry
 from gateway.errors import GatewayError, Refused
 from gateway.store.lineprotocol import Encoder, millis
-from gateway.store.post import AllRefused
+from gateway.store.verdict import AllRefused
 
 CHECK_MEASUREMENT = "gateway"
 CHECK_FIELD = "sink_check"

@@ -8,112 +8,34 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import gzip
 import http.client
 import io
 import json
-import re
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
-
-from gateway.credentials import Secret, read_secret
-from gateway.errors import Misconfigured, Refused, SettingsError, TooLarge, Unavailable
-from gateway.schema import Strict
+from gateway.errors import Misconfigured, Unavailable
+from gateway.store.door import Credentials
 
 CONNECT_S = 5.0
 TOTAL_S = 30.0
 LARGEST_REPLY_BYTES = 64 * 1024
-LONGEST_RETRY_AFTER = timedelta(minutes=5)
 _SLICE_BYTES = 16 * 1024  # a request goes out in slices, each with the time that is left
-_DROPPED = re.compile(r"dropped=(\d+)")  # InfluxDB 1.x and 2.x, "partial write: … dropped=3"
 _STALE = (
     http.client.RemoteDisconnected,
     ConnectionResetError,
     BrokenPipeError,
     http.client.CannotSendRequest,
 )
-
-
-def _checked_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isascii():
-        raise ValueError(f"{url!r} is no address; write e.g. https://influx.example:8086")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("an address holds no password; write username: and password_file:")
-    if parts.query or parts.fragment:
-        raise ValueError("an address ends before ? and #")
-    if parts.port == 0:
-        raise ValueError("port 0 is no port")
-    return url.rstrip("/")
-
-
-Url = Annotated[str, AfterValidator(_checked_url)]
-
-
-class Door(Strict):
-    """Where a server is and how it knows us.
-
-    Attributes:
-        url: Scheme, host and port, e.g. ``http://127.0.0.1:8086``.
-        username: For HTTP Basic.
-        password_file: File with the password.
-        ca_file: Certificates to trust instead of the system's.
-    """
-
-    url: Url
-    username: str | None = Field(default=None, pattern=r"^[^:\x00-\x1f]+$")
-    password_file: str | None = None
-    ca_file: Path | None = None
-
-    @model_validator(mode="after")
-    def _both(self) -> Self:
-        if (self.username is None) != (self.password_file is None):
-            raise ValueError("username: and password_file: go together")
-        return self
-
-
-class Credentials:
-    """The header that opens the door; read from the file when it is first needed, and again after a refusal."""
-
-    def __init__(self, username: str | None, password_file: str | None) -> None:
-        self._username = username
-        self._password_file = password_file
-        self._header: dict[str, str] | None = None
-
-    def headers(self) -> Mapping[str, str]:
-        """HTTP Basic, or nothing. Raises Misconfigured when the file is not as it should be."""
-        if self._username is None or self._password_file is None:
-            return {}
-        if self._header is None:
-            pair = f"{self._username}:{needed_secret(self._password_file, 'password_file').reveal()}"
-            basic = base64.b64encode(pair.encode()).decode("ascii")
-            self._header = {"Authorization": f"Basic {basic}"}
-        return self._header
-
-    def forget(self) -> None:
-        """Read the file again: it may have been changed since."""
-        self._header = None
-
-
-def needed_secret(name: str, key: str) -> Secret:
-    """A secret without which nothing can be sent; raises Misconfigured in the words of the fault."""
-    try:
-        return read_secret(name, key)
-    except SettingsError as error:
-        raise Misconfigured(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,68 +181,6 @@ class Server:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-
-
-def judge(reply: Reply, now: datetime, lines: int) -> None:
-    """What an answer to a write means; returns when everything is stored.
-
-    Args:
-        reply: The answer.
-        now: For a Retry-After that is a date.
-        lines: How many were sent; 0 when it was no write.
-
-    Raises:
-        Unavailable: 408, 429 and 5xx: keep, try later.
-        TooLarge: 413.
-        Refused: 400 and 422, in the server's words; with every line as culprit when it says that it dropped them all.
-        Misconfigured: Everything else (401, 403, 404, a redirect, a page with 200, ...): keep, a person must act.
-
-    Source: storage-and-dashboards 1.4.
-    """
-    words = reply.words
-    match reply.status:
-        case 204:
-            return
-        case 200 if not lines or not reply.body:
-            return
-        case 400 | 422:
-            dropped = _DROPPED.search(words)
-            whole = dropped is not None and 0 < lines <= int(dropped.group(1))
-            raise AllRefused(words) if whole else Refused(words)
-        case 413:
-            raise TooLarge(words)
-        case 408 | 429:
-            raise Unavailable(f"HTTP {reply.status}: {words}", _retry_after(reply, now))
-        case status if status >= 500:
-            raise Unavailable(f"HTTP {status}: {words}", _retry_after(reply, now))
-        case 401 | 403:
-            raise Misconfigured(f"the server does not let us in (HTTP {reply.status}): {words}")
-        case status if 300 <= status < 400:
-            place = urlsplit(reply.headers.get("location", ""))
-            shown = f"{place.scheme}://{place.netloc}" if place.netloc else "another address"
-            raise Misconfigured(
-                f"the server sends us on to {shown} (HTTP {status}); write the final address as url:"
-            )
-        case status:
-            raise Misconfigured(f"HTTP {status}: {words}")
-
-
-class AllRefused(Refused):
-    """A refusal of every line that was sent; ``culprits`` is filled in by who knows which entries they were."""
-
-
-def _retry_after(reply: Reply, now: datetime) -> timedelta | None:
-    """RFC 9110 10.2.3: seconds or a date; capped, because a wrong one must not silence a sink for a day."""
-    text = reply.headers.get("retry-after", "").strip()
-    if text.isdecimal() and len(text) < 10:
-        wait = timedelta(seconds=int(text))
-    else:
-        try:
-            at = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
-    return min(max(wait, timedelta(0)), LONGEST_RETRY_AFTER)
 
 
 def _slices(connection: http.client.HTTPConnection, body: bytes, deadline: float) -> Iterator[bytes]:
