@@ -22,7 +22,7 @@ from gateway.errors import Lost
 from gateway.model import Delivery, Reading
 from gateway.quantities import Quantities
 from tests.modbus import context, device, model, nothing_more
-from tests.servers import eventually, free_port, listening, tool
+from tests.servers import eventually, free_port, tool
 
 pytestmark = [
     pytest.mark.servers,
@@ -58,7 +58,10 @@ def bridge(port: str, tcp: int) -> Iterator[None]:
             [tool("socat"), f"tcp-listen:{tcp},bind=127.0.0.1,reuseaddr,fork", f"{port},raw,echo=0"]
         )
     ):
-        eventually(lambda: listening(tcp))
+        # asked of the kernel, for a trial connection would open the serial line a second time
+        eventually(
+            lambda: f":{tcp:04X} 00000000:0000 0A" in Path("/proc/net/tcp").read_text(encoding="ascii")
+        )
         yield
 
 
