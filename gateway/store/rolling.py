@@ -11,17 +11,14 @@ import heapq
 from collections.abc import Iterable
 from typing import Final
 
-from gateway.model import Flag
 from gateway.store.book import Book
 from gateway.store.moments import DAY_MS, HOUR_MS, TEN_MINUTES_MS
-from gateway.store.reader import USABLE, Reader
+from gateway.store.reader import Reader
 
 GRACE_MS: Final = 30_000  # after its end a bucket waits so long for stragglers
 _QUIET_S: Final = 20.0  # a bucket of the past is made again when no reading has come for it so long
 _PRESSING: Final = 2_000  # so many waiting buckets are not waited for
 _AT_ONCE: Final = 8  # buckets in one go; intake comes between
-
-Row = tuple[int, str, int, float, float, float]
 
 
 class Rolling:
@@ -77,7 +74,7 @@ class Rolling:
             evicted_until: Readings before that moment may be gone: what was rolled up from them is kept.
         """
         for bucket in buckets:
-            rows = rolled(reader, bucket)
+            rows = [(bucket, *line) for line in reader.rolled(bucket, bucket + TEN_MINUTES_MS)]
             book.replace_rollups("rollup", bucket, rows, keep=bucket < evicted_until)
             self._hours.add(bucket // HOUR_MS * HOUR_MS)
             self._days.add(bucket // DAY_MS * DAY_MS)
@@ -120,16 +117,3 @@ class Rolling:
     def lost(self) -> None:
         """The book was replaced: nothing of what it kept is there any more."""
         self._kept = {kind: set() for kind in self._kept}
-
-
-def rolled(reader: Reader, bucket: int) -> list[Row]:
-    """The roll-ups of one bucket, from the readings."""
-    best: dict[str, dict[int, tuple[float | None, Flag]]] = {}
-    for name, (t, _, value, flag) in reader.points(bucket, bucket + TEN_MINUTES_MS):
-        best.setdefault(name, {})[t] = value, flag
-    rows = []
-    for name, readings in sorted(best.items()):
-        values = [v for v, flag in readings.values() if v is not None and flag in USABLE]
-        if values:
-            rows.append((bucket, name, len(values), sum(values), min(values), max(values)))
-    return rows

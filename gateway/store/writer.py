@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MOST_WAITING = 1000  # deliveries; then whoever brings more waits
+_MOST_AT_ONCE = 4000  # observations in a group
 _IDLE_S = 1.0  # so often it is looked whether something is due when nothing comes in
 _RETRY_S = 1.0  # wait after a write for which no way was found
 _LAST_TRIES = 3  # at a stop, for a disk that takes nothing
@@ -47,7 +49,7 @@ class Writer:
         self._each = settings.commit == "each"
         self._wait_s = settings.group_time.total_seconds()
         self._lock = threading.Condition()
-        self._queue: list[Delivery] = []
+        self._queue: deque[Delivery] = deque()
         self._jobs: list[tuple[Callable[[], Any], Future[Any]]] = []
         self._room: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._urgent = False
@@ -144,7 +146,7 @@ class Writer:
                 self._write(batch)
                 for work, answer in jobs:
                     _do(work, answer)
-                if stopping:
+                if stopping and not self._queue:
                     break
                 more = self._tidy()
         finally:
@@ -158,11 +160,22 @@ class Writer:
                 self._lock.wait(idle_s)
             if self._queue:
                 self._lock.wait_for(self._is_due, self._wait_s)
-            batch, self._queue = self._queue, []
-            jobs, self._jobs = self._jobs, []
-            self._urgent = False
+            batch = self._take()
+            jobs: list[tuple[Callable[[], Any], Future[Any]]] = []
+            if not self._queue:  # a job comes after everything handed over before it
+                jobs, self._jobs = self._jobs, []
+                self._urgent = False
             self._wake()
             return batch, jobs, self._stopping
+
+    def _take(self) -> list[Delivery]:
+        """The next group: everything that waits, up to what is written by one statement."""
+        batch: list[Delivery] = []
+        size = 0
+        while self._queue and size < _MOST_AT_ONCE:
+            batch.append(self._queue.popleft())
+            size += len(batch[-1].observations)
+        return batch
 
     def _is_due(self) -> bool:
         return len(self._queue) >= self._group or self._urgent or self._stopping or bool(self._jobs)
