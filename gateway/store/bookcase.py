@@ -17,10 +17,10 @@ from typing import TypeVar
 from gateway.clock import Clock
 from gateway.errors import Unavailable
 from gateway.store import lite, salvage
+from gateway.store.access import list_segments
 from gateway.store.book import Book
 from gateway.store.disk import Disk
 from gateway.store.moments import to_ms
-from gateway.store.reader import list_segments
 from gateway.store.status import Counters
 
 log = logging.getLogger(__name__)

@@ -28,6 +28,7 @@ from gateway.clock import Clock
 from gateway.contracts import Entry, Rollup
 from gateway.model import Delivery, Reading
 from gateway.settings import StoreSettings
+from gateway.store.backup import back_up
 from gateway.store.book import Parked
 from gateway.store.keeper import Keeper
 from gateway.store.moments import from_ms, to_ms
@@ -213,6 +214,10 @@ class Journal:
         return self._writer.ask(
             lambda: self._keeper.books.write(lambda book: book.drop_parked(consumer, ids))
         )
+
+    def backup(self, target: Path) -> int:
+        """Everything in one tar file while the journal works (backup.py); its bytes. Raises Unavailable."""
+        return back_up(self.folder.parent, target)
 
     def wait_for_news(self, seen: int, timeout: float) -> int:
         """Wait until something was committed, released or rolled up.

@@ -202,9 +202,9 @@ class Keeper:
 
     # -- what is done in between ------------------------------------------------------------------------------
 
-    def suspect(self, path: Path, error: sqlite3.Error) -> None:
+    def suspect(self, path: Path, error: Exception) -> None:
         """A reader found a broken file; any thread may call."""
-        if lite.trouble(error) is lite.Trouble.CORRUPT:
+        if isinstance(error, sqlite3.Error) and lite.trouble(error) is lite.Trouble.CORRUPT:
             self._suspects.append((path, error))
 
     def tidy(self, *, everything: bool = False) -> bool:

@@ -160,7 +160,7 @@ def copy_database(connection: sqlite3.Connection, target: Path) -> None:
     fresh.unlink(missing_ok=True)
     copy = sqlite3.connect(fresh)
     try:
-        connection.backup(copy, pages=256)
+        connection.backup(copy)  # in one step: in small ones every commit of the daemon begins it anew
         copy.execute("PRAGMA journal_mode=DELETE").fetchone()
     finally:
         copy.close()

@@ -21,10 +21,10 @@ from pathlib import Path
 from gateway.clock import Clock
 from gateway.errors import Unavailable
 from gateway.store import lite, segment
+from gateway.store.access import list_segments
 from gateway.store.disk import Disk
 from gateway.store.lite import Trouble
 from gateway.store.moments import DAY_MS, to_ms
-from gateway.store.reader import list_segments
 from gateway.store.segment import Row, Segment, SegmentWriter
 
 log = logging.getLogger(__name__)
