@@ -57,6 +57,7 @@ class Driver:
         self._wire = wire or PymodbusWire(settings, context.clock)
         self._bus = Bus(self._wire, settings, context.clock)
         self._overdue = 0
+        self._note_other_ports()
 
     @property
     def frames(self) -> int:
@@ -169,6 +170,19 @@ class Driver:
             spans = " or ".join(f"{entry.min}..{entry.max}" for entry in named)
             raise SettingsError(Fault("", 0, key, f"{what} = {value} is not allowed", f"only {spans}"))
         raise SettingsError(Fault("", 0, key, f"{what} may not be written", "name it there first"))
+
+    def _note_other_ports(self) -> None:
+        """One line has one speed and parity; say which devices leave the factory with another (reference 4.6)."""
+        ours = self._settings
+        for slug, unit in self._units.items():
+            theirs = unit.model.serial
+            if ours.connection != "rtu" or theirs is None:
+                continue
+            if (theirs.baud, theirs.parity, theirs.stop) != (ours.baud, ours.parity, ours.stop):
+                self._health.notes[f"{slug} port"] = (
+                    f"{slug}: {unit.model.model} leaves the factory at {theirs.baud} 8{theirs.parity}{theirs.stop},"
+                    f" this line is {ours.baud} 8{ours.parity}{ours.stop}"
+                )
 
     async def _shown(self, unit: Unit, request: Request, shown: list[str]) -> Answer | str:
         """One question for a person: what left and what came, tried as often as in a poll."""

@@ -139,15 +139,23 @@ def units_of(context: Context) -> dict[str, Unit]:
     """All devices of a line.
 
     Raises:
-        SettingsError: With every fault found; two devices under one address are one of them.
+        SettingsError: With every fault found; twice the same model under one address is one of them.
     """
     units: dict[str, Unit] = {}
     faults: list[Fault] = []
+    taken: dict[tuple[str, int], str] = {}
     for device in context.devices:
         try:
-            units[device.slug] = Unit(device, context.name)
+            unit = Unit(device, context.name)
         except SettingsError as error:
             faults.extend(error.faults)
+            continue
+        first = taken.setdefault((unit.model.model, unit.address), device.slug)
+        if first != device.slug:
+            key = f"devices.{device.slug}.address"
+            problem = f"unit {unit.address} on {context.name} is already {first}"
+            faults.append(Fault("", 0, key, problem, "every probe on a line needs an id of its own"))
+        units[device.slug] = unit
     if faults:
         raise SettingsError(*faults)
     return units

@@ -308,6 +308,21 @@ async def test_every_wrong_device_of_a_line_is_told_at_once(
     assert [fault.key for fault in caught.value.faults] == ["devices.a.address", "devices.b.model"]
 
 
+async def test_one_id_for_two_probes_is_refused(clock: ManualClock, quantities: Quantities) -> None:
+    twice = [device("a", model(), 3), device("b", model(), 3), device("c", model("another"), 3)]
+    with pytest.raises(SettingsError, match=r"devices\.b\.address: unit 3 on line is already a"):
+        Driver(LINE, context(twice, clock, quantities))
+
+
+async def test_a_device_of_another_speed_is_noted(clock: ManualClock, quantities: Quantities) -> None:
+    slow, fits = model("slow", serial={"baud": 4800}), model("fits", serial={})
+    given = context([device("a", slow, 1), device("b", fits, 2)], clock, quantities)
+    Driver(SERIAL, given)
+    assert given.health.notes == {
+        "a port": "a: slow leaves the factory at 4800 8N1, this line is 9600 8N1",
+    }
+
+
 async def test_a_person_sees_frames_words_and_meaning(clock: ManualClock, quantities: Quantities) -> None:
     probe = model(
         registers={"ph": {"address": 0, "scale": 0.01}, "zero": {"address": 1}}, readings={"ph": {}}
