@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -26,6 +27,16 @@ def tool(name: str) -> str:
         package = {"influxd": "influxdb", "systemd-analyze": "systemd"}.get(name, name)
         pytest.skip(f"{name} is not installed (apt install {package})")
     return found
+
+
+def pseudo_terminals() -> None:
+    """Skips the test on a machine without them: a chroot or container into which /dev/pts is not mounted."""
+    try:
+        ends = os.openpty()
+    except OSError as error:
+        pytest.skip(f"no pseudo-terminals here, is /dev/pts mounted? ({error.strerror})")
+    for end in ends:
+        os.close(end)
 
 
 def free_port() -> int:

@@ -22,7 +22,7 @@ from gateway.errors import Lost
 from gateway.model import Delivery, Reading
 from gateway.quantities import Quantities
 from tests.modbus import context, device, model, nothing_more
-from tests.servers import eventually, free_port, tool
+from tests.servers import eventually, free_port, pseudo_terminals, tool
 
 pytestmark = [
     pytest.mark.servers,
@@ -34,6 +34,7 @@ logging.getLogger("modbus_tk").setLevel(logging.CRITICAL)
 @contextlib.contextmanager
 def line(folder: Path) -> Iterator[tuple[str, str]]:
     """Two ends of one serial line."""
+    pseudo_terminals()
     ours, theirs = folder / "ours", folder / "theirs"
     ends = [f"pty,raw,echo=0,link={end}" for end in (ours, theirs)]
     with ended(subprocess.Popen([tool("socat"), *ends])):
