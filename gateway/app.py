@@ -12,6 +12,7 @@ import json
 import logging
 import platform
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -284,8 +285,9 @@ class House:
         return heard
 
     def _close_store(self) -> None:
-        for _, forwarder in self.forwarders.values():
-            forwarder.stop()
+        with ThreadPoolExecutor(max_workers=max(1, len(self.forwarders))) as together:
+            for _, forwarder in self.forwarders.values():  # each may take seconds: a request is in its hand
+                together.submit(forwarder.stop)
         self.journal.close()
 
 

@@ -78,8 +78,8 @@ def _sources(status: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(
                 "unknown_senders", {"source": name, "number": len(source["unknown"]), "names": names}
             )
-        if "overload" in source["notes"]:
-            yield Problem("overloaded", {"source": name, "note": source["notes"]["overload"]})
+        if "periods" in source["notes"]:
+            yield Problem("overloaded", {"source": name, "note": source["notes"]["periods"]})
 
 
 def _devices(status: Mapping[str, Any]) -> Iterator[Problem]:

@@ -32,7 +32,7 @@ ILLNESSES = [
     ("source_lost", {"sources": {"broker": {"state": "lost", "last_error": "no route"}}}, True),
     ("source_quarantined", {"sources": {"broker": {"state": "quarantined", "last_error": "bug"}}}, True),
     ("unknown_senders", {"sources": {"broker": {"unknown": {"24E1": "now"}}}}, False),
-    ("overloaded", {"sources": {"broker": {"notes": {"overload": "periods stretched 1.8x"}}}}, False),
+    ("overloaded", {"sources": {"broker": {"notes": {"periods": "periods stretched 1.8x"}}}}, False),
     ("device_silent", {"devices": {"bin-1": {"age_s": 7200.0}}}, False),
     ("device_never", {"devices": {"bin-1": {"age_s": None}}}, False),
     ("device_error", {"devices": {"bin-1": {"error": "exception 2"}}}, False),
