@@ -87,16 +87,3 @@ def test_an_unknown_model_and_source_are_told_with_the_nearest_names(
         in told
     )
     assert "village.yaml:5: devices.bin.source: no source is called 'slef'; did you mean self?" in told
-
-
-def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["--help"])
-    assert ended.value.code == 0
-    listed = capsys.readouterr().out
-    for name in ("init", "check", "run", "reload", "status", "doctor", "read", "discover", "decode"):
-        assert name in listed
-        with pytest.raises(SystemExit) as ended:
-            main([name, "--help"])
-        assert ended.value.code == 0
-        assert "example:" in capsys.readouterr().out
