@@ -13,6 +13,7 @@ from pathlib import Path
 from gateway.errors import Fault, SettingsError
 
 LARGEST_SECRET_BYTES = 4096  # a token is about a hundred bytes; a larger file is the wrong file
+_UNIT_ID = "village"  # as in systemd/village-gateway.service
 _FOLDER = "CREDENTIALS_DIRECTORY"  # systemd.exec(5), "CREDENTIALS"
 
 
@@ -39,10 +40,17 @@ class Secret:
 
 
 def secret_path(name: str | Path) -> Path:
-    """Where a secret lies: an absolute path as it is, a bare name in ``$CREDENTIALS_DIRECTORY`` (else right here)."""
+    """Where a secret lies: an absolute path as it is, a bare name in ``$CREDENTIALS_DIRECTORY`` (else right here).
+
+    The unit loads a whole folder (``LoadCredential=village:/etc/village/credentials``); systemd then puts the id and an
+    underscore before each file's name.
+    """
     path = Path(name)
     folder = os.environ.get(_FOLDER)
-    return path if path.is_absolute() or not folder else Path(folder) / path
+    if path.is_absolute() or not folder:
+        return path
+    of_the_unit = Path(folder) / f"{_UNIT_ID}_{path}"
+    return of_the_unit if of_the_unit.exists() else Path(folder) / path
 
 
 def read_secret(name: str | Path, key: str = "") -> Secret:

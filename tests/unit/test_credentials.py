@@ -54,3 +54,13 @@ def test_a_bare_name_is_a_systemd_credential(tmp_path: Path, monkeypatch: pytest
     written(tmp_path / "token", mode=0o444)
     with pytest.raises(SettingsError, match="others can read it"):
         read_secret("token")
+
+
+def test_a_file_of_the_units_credential_folder_is_found_by_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "village_influx-password"
+    secret.write_text("s3cret\n", encoding="utf-8")
+    secret.chmod(0o400)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert read_secret("influx-password").reveal() == "s3cret"
