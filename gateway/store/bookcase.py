@@ -102,7 +102,10 @@ class Bookcase:
                     result = work(book)
             except (sqlite3.Error, OSError) as error:
                 self._counters.failed(lite.trouble(error).value, error)
-                self._mend(error)
+                try:
+                    self._mend(error)
+                except (sqlite3.Error, OSError) as another:
+                    raise Unavailable(f"the book could not be mended: {another}") from another
             else:
                 return result
         raise Unavailable(f"the book could not be written: {self._counters.last_failure}")

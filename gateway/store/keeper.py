@@ -116,11 +116,12 @@ class Keeper:
         self.disk.hold_ballast()
         self.tidy()
 
-    def close(self) -> None:
+    def close(self, *, in_order: bool = True) -> None:
         """Note everything and let the files go; what cannot be noted is found again at the next start."""
         try:
-            self.note(everything=True)
-            self.books.write(lambda book: book.note(clean=1))
+            if in_order:
+                self.note(everything=True)
+                self.books.write(lambda book: book.note(clean=1))
         except (Unavailable, sqlite3.Error, OSError) as error:
             log.warning("journal not closed in order reason=%s", error)
         self._reader.close()
@@ -142,7 +143,11 @@ class Keeper:
 
     def accept(self, deliveries: Iterable[Delivery]) -> Group:
         """What of these deliveries is to be written; looks at the clock once for all of them."""
-        return self.intake.accept(deliveries, self.look_at_clock())
+        try:
+            belief = self.look_at_clock()
+        except Unavailable:  # a change of belief could not be written down yet
+            belief = self.doubt.belief
+        return self.intake.accept(deliveries, belief)
 
     def commit(self, group: Group) -> None:
         """Write a group down; when this returns it is on the disk.
@@ -172,12 +177,19 @@ class Keeper:
                 extra = self.doubt.era(current) if any(row.doubtful for row in rows) else []
                 current.write(rows, extra)
             except (sqlite3.Error, OSError) as error:
-                self.counters.failed(lite.trouble(error).value, error)
-                self.shelf.mend(error)
-                self.doubt.moved(self.shelf.ready().segment.first)
+                self._mend(error)
             else:
                 return
         raise Unavailable(f"the journal could not be written: {self.counters.last_failure}")
+
+    def _mend(self, error: sqlite3.Error | OSError) -> None:
+        """A write to the open segment failed. Raises Unavailable when nothing helps now."""
+        self.counters.failed(lite.trouble(error).value, error)
+        try:
+            self.shelf.mend(error)
+            self.doubt.moved(self.shelf.ready().segment.first)
+        except (sqlite3.Error, OSError) as another:
+            raise Unavailable(f"the journal could not be mended: {another}") from another
 
     def _evicted(self, part: Segment) -> None:
         """A segment is about to be removed: count it first, so that no cut can count it twice or not at all."""
@@ -309,9 +321,8 @@ class Keeper:
                     self._put_right()
                 else:
                     doubt.release(self.shelf.ready(), self._boot)
-            except sqlite3.Error as error:
-                self.counters.failed(lite.trouble(error).value, error)
-                self.shelf.mend(error)
+            except sqlite3.Error as error:  # what was held there goes out as it is
+                self._mend(error)
         self.doubt.become(now)
         log.warning(
             "clock belief=%s before=%s restamped=%d", now.value, before.value, self.counters.restamped

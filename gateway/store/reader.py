@@ -208,8 +208,16 @@ class Reader(Access):
 
     def newest(self, part: Segment, after: int) -> list[Reading]:
         """The latest reading of every series in a segment, after a row."""
-        sql = "SELECT sid, max(t), lag, v, mark FROM reading WHERE id > ? GROUP BY sid"
-        return [self._reading(opened, row) for opened, rows in self._ask(part, sql, (after,)) for row in rows]
+        sql = (  # of several with the same time the one that arrived last
+            "SELECT sid, t, lag, v, mark, max(id) FROM reading"
+            " JOIN (SELECT sid AS s, max(t) AS m FROM reading WHERE id > ? GROUP BY sid) ON sid = s AND t = m"
+            " WHERE id > ? GROUP BY sid"
+        )
+        return [
+            self._reading(opened, row[:5])
+            for opened, rows in self._ask(part, sql, (after, after))
+            for row in rows
+        ]
 
     def _raw(self, series: str, low: int, high: int) -> list[Bucket]:
         best: dict[int, tuple[float | None, Flag]] = {}

@@ -160,6 +160,7 @@ class Shelf:
             case Trouble.BUSY:
                 self._reopen(part)
             case Trouble.IO:
+                self.reserved = max(self.reserved, part.last + 1)  # so that the next file has another name
                 log.warning("segment given up path=%s reason=%s", part.path.name, error)
 
     def rotate_if_due(self, limit: int, *, by_age: bool) -> bool:
@@ -170,7 +171,9 @@ class Shelf:
         return True
 
     def rotate(self) -> None:
-        """Begin a fresh segment now."""
+        """Begin a fresh segment now, unless nothing stands in the one there is."""
+        if self._current is not None and self._current.segment.rows == 0:
+            return
         if self._current is not None:
             current, self._current = self._current, None
             try:
@@ -285,14 +288,17 @@ class Shelf:
         part = Segment(segment.path_of(self._disk.folder, first), first)
         now = to_ms(self._clock.now())
         self._current = SegmentWriter(part, now // 60_000 * 60_000, wal_pages=self._disk.wal_pages)
-        self.segments = (*self.segments, part)
+        others = tuple(
+            other for other in self.segments if other.path != part.path
+        )  # one without a row is taken up again
+        self.segments = (*others, part)
         lite.kill_point("after_new_segment")
 
     def _reopen(self, part: Segment) -> None:
         """Go on in a segment; when that fails it stays as it is, or is set aside if it is broken."""
         try:
             self._current = SegmentWriter(part, 0, wal_pages=self._disk.wal_pages)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             if lite.trouble(error) is Trouble.CORRUPT:
                 self.put_aside(part.path, error)
 

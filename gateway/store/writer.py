@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -51,6 +52,7 @@ class Writer:
         self._lock = threading.Condition()
         self._queue: deque[Delivery] = deque()
         self._jobs: list[tuple[Callable[[], Any], Future[Any]]] = []
+        self._doing: list[tuple[Callable[[], Any], Future[Any]]] = []
         self._room: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._urgent = False
         self._stopping = False
@@ -139,34 +141,31 @@ class Writer:
         return True
 
     def _run(self) -> None:
-        more = False
+        more = in_order = False
         try:
-            while True:
-                batch, jobs, stopping = self._gather(0.0 if more else _IDLE_S)
+            while not in_order:
+                batch, stopping = self._gather(0.0 if more else _IDLE_S)
                 self._write(batch)
-                for work, answer in jobs:
-                    _do(work, answer)
-                if stopping and not self._queue:
-                    break
-                more = self._tidy()
+                while self._doing:
+                    _do(*self._doing.pop(0))
+                in_order = stopping and not self._queue
+                more = not in_order and self._tidy()
         finally:
-            self._end()
+            self._end(in_order=in_order)
 
-    def _gather(
-        self, idle_s: float
-    ) -> tuple[list[Delivery], list[tuple[Callable[[], Any], Future[Any]]], bool]:
+    def _gather(self, idle_s: float) -> tuple[list[Delivery], bool]:
+        """The next group, and whether this is the end; jobs that come after it go into ``_doing``."""
         with self._lock:
             if not (self._queue or self._jobs or self._stopping):
                 self._lock.wait(idle_s)
             if self._queue:
                 self._lock.wait_for(self._is_due, self._wait_s)
             batch = self._take()
-            jobs: list[tuple[Callable[[], Any], Future[Any]]] = []
             if not self._queue:  # a job comes after everything handed over before it
-                jobs, self._jobs = self._jobs, []
+                self._doing, self._jobs = self._jobs, []
                 self._urgent = False
             self._wake()
-            return batch, jobs, self._stopping
+            return batch, self._stopping
 
     def _take(self) -> list[Delivery]:
         """The next group: everything that waits, up to what is written by one statement."""
@@ -227,7 +226,7 @@ class Writer:
         before = self._keeper.head
         try:
             more = self._keeper.tidy()
-        except Unavailable as error:
+        except (Unavailable, sqlite3.Error, OSError) as error:
             if self.stuck != str(error):
                 log.error("journal cannot tidy reason=%s", error)
                 self.stuck = str(error)
@@ -237,14 +236,16 @@ class Writer:
             self.tell()
         return more
 
-    def _end(self) -> None:
+    def _end(self, *, in_order: bool) -> None:
+        """Nothing more is taken; after an error nobody foresaw nothing more is written either."""
         with self._lock:
             self._ended = True
-            jobs, self._jobs = self._jobs, []
+            jobs = self._doing + self._jobs
+            self._doing, self._jobs = [], []
             self._wake()
         for _, answer in jobs:
             answer.set_exception(Unavailable("the journal is closed"))
-        self._keeper.close()
+        self._keeper.close(in_order=in_order)
         self.tell()
 
 
@@ -256,5 +257,8 @@ def _set(room: asyncio.Future[None]) -> None:
 def _do(work: Callable[[], T], answer: Future[T]) -> None:
     try:
         answer.set_result(work())
-    except Unavailable as error:
-        answer.set_exception(error)
+    except (Unavailable, sqlite3.Error, OSError) as error:
+        answer.set_exception(error if isinstance(error, Unavailable) else Unavailable(str(error)))
+    except BaseException:  # nobody foresaw it: the thread ends, and whoever asked must not wait for ever
+        answer.set_exception(Unavailable("the journal has ended"))
+        raise
