@@ -104,7 +104,7 @@ def main() -> None:
     server = multiprocessing.Process(target=far_end, args=(args.answer_ms / 1000, theirs), daemon=True)
     server.start()
     try:
-        print(json.dumps(asyncio.run(measure(args, ours.recv()))))  # noqa: T201  # a bench speaks on the terminal
+        print(json.dumps(asyncio.run(measure(args, ours.recv()))))  # a bench speaks on the terminal
     finally:
         server.kill()
 

@@ -140,7 +140,7 @@ async def main(count: int) -> None:
                         Driver(Settings.model_validate(keys), context), count
                     )
                     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-                    print(  # noqa: T201  # a bench speaks on the terminal
+                    print(  # a bench speaks on the terminal
                         f"{name} MQTT {protocol}: {count / seconds:.0f} messages/s, {readings / seconds:.0f} readings/s, "
                         f"{used / count * 1e4:.2f} CPU s per 10000, peak {peak:.0f} MB, "
                         f"refused {context.health.refused}, duplicates {context.health.duplicates}"
