@@ -133,7 +133,9 @@ def test_a_portion_larger_than_what_the_broker_takes_at_once_arrives_whole(
 ) -> None:
     port = free_port()
     with (
-        mosquitto(tmp_path, port, "max_inflight_messages 20"),
+        mosquitto(
+            tmp_path, port, "max_inflight_messages 20", "max_queued_messages 0"
+        ),  # for the slow listener
         listener(port, "village/liuhe/bin-1/fill") as far,
     ):
         sink_of(port).send([reading(float(number), minutes=number) for number in range(2000)])
