@@ -304,13 +304,6 @@ class Catalogue(Mapping[str, DeviceModel]):
             return self._models[next(iter(owners))]
         raise KeyError(name)
 
-    def __contains__(self, name: object) -> bool:
-        try:
-            self[str(name)]
-        except KeyError:
-            return False
-        return True
-
     def __iter__(self) -> Iterator[str]:
         return iter(self._models)
 

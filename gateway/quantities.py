@@ -101,13 +101,6 @@ class Quantities(Mapping[str, Quantity]):
             return self._quantities[numbered.group(1)]
         raise KeyError(name)
 
-    def __contains__(self, name: object) -> bool:
-        try:
-            self[str(name)]
-        except KeyError:
-            return False
-        return True
-
     def __iter__(self) -> Iterator[str]:
         return iter(self._quantities)
 
