@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from datetime import timedelta
@@ -130,3 +131,28 @@ async def test_a_receipt_is_settled_only_when_another_connection_sees_the_readin
             await journal.append(Delivery((item,), look))
         journal.flush()
     assert seen == [True] * 50
+
+
+def test_the_log_is_synced_before_a_receipt_is_settled(tmp_path):
+    """Seen from the kernel: no receipt while the log of a segment has writes that no fdatasync has followed."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    log = tmp_path / "calls"
+    trace = ["strace", "-f", "-y", "-e", "trace=pwrite64,fdatasync,write", "-o", log]
+    child = [sys.executable, "-m", "tests.unit.store.crash_child", tmp_path / "state", 0, 40, 40, QUOTA]
+    env = os.environ | {"PYTHONPATH": str(HOUSE)}
+    done = subprocess.run(
+        [*map(str, trace + child)], capture_output=True, cwd=HOUSE, env=env, timeout=60, check=False
+    )
+    if done.returncode:
+        pytest.skip(f"strace may not trace here: {done.stderr.decode()[-200:]}")
+    unsynced, receipts = False, 0
+    for call in log.read_text().splitlines():
+        if "pwrite64(" in call and "/readings-" in call and "-wal>" in call:
+            unsynced = True
+        elif "fdatasync(" in call and "/readings-" in call and "-wal>" in call:
+            unsynced = False
+        elif "write(1" in call and "settled" in call:
+            receipts += 1
+            assert not unsynced, call
+    assert receipts == 40
