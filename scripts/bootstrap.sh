@@ -11,7 +11,7 @@ want=${1:?demo, test or venv}
 python=${PYTHON:-python3}
 venv=.venv
 # package -> the program it brings; only the tests need these
-declare -A server=([mosquitto]=mosquitto [influxdb]=influxd [victoria-metrics]=victoria-metrics [socat]=socat [mbpoll]=mbpoll)
+declare -A server=([mosquitto]=mosquitto [influxdb]=influxd [victoria-metrics]=victoria-metrics [socat]=socat [mbpoll]=mbpoll [strace]=strace [openssl]=openssl [systemd]=systemd-analyze)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }

@@ -13,6 +13,7 @@ from pyModbusTCP.client import ModbusClient
 from drivers.simulation.probes import GATEWAY_TARGET_SILENT, ILLEGAL_ADDRESS, Probe, ProbeServer, registers_of
 from gateway.catalogue import DeviceModel
 from gateway.quantities import Quantities
+from tests.servers import tool
 
 T = TypeVar("T")
 
@@ -121,3 +122,18 @@ async def test_a_command_to_the_probe_is_taken(quantities: Quantities) -> None:
         several, _ = await _ask(server, 1, lambda client: client.write_multiple_registers(0x2500, [1]))
     assert single is True
     assert several is True
+
+
+@pytest.mark.servers
+async def test_a_technicians_tool_reads_the_same(quantities: Quantities) -> None:
+    """mbpoll (libmodbus): register references start at 1 there, at 0 on the wire."""
+    contents = registers_of(_model(PH, PH_READINGS), {"ph": 7.21, "water_temp": -1.5}, quantities)
+    async with ProbeServer({3: Probe(lambda: contents)}) as server:
+        asked = await asyncio.create_subprocess_exec(
+            *(tool("mbpoll"), "-1", "-m", "tcp", "-p", str(server.port), "-a", "3", "-t", "4"),
+            *("-r", "1", "-c", "2", "127.0.0.1"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        said, _ = await asked.communicate()
+    assert asked.returncode == 0
+    assert "[2]: \t721" in said.decode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from datetime import timedelta
@@ -16,6 +15,7 @@ from gateway.model import Delivery
 from gateway.settings import StoreSettings
 from gateway.store.journal import Journal
 from tests.conftest import NOON
+from tests.servers import tool
 from tests.unit.store.builders import Slip, after, numbered, reading
 
 HOUSE = Path(__file__).resolve().parents[3]
@@ -133,12 +133,11 @@ async def test_a_receipt_is_settled_only_when_another_connection_sees_the_readin
     assert seen == [True] * 50
 
 
+@pytest.mark.servers
 def test_the_log_is_synced_before_a_receipt_is_settled(tmp_path):
     """Seen from the kernel: no receipt while the log of a segment has writes that no fdatasync has followed."""
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
     log = tmp_path / "calls"
-    trace = ["strace", "-f", "-y", "-e", "trace=pwrite64,fdatasync,write", "-o", log]
+    trace = [tool("strace"), "-f", "-y", "-e", "trace=pwrite64,fdatasync,write", "-o", log]
     child = [sys.executable, "-m", "tests.unit.store.crash_child", tmp_path / "state", 0, 40, 40, QUOTA]
     env = os.environ | {"PYTHONPATH": str(HOUSE)}
     done = subprocess.run(
