@@ -1,6 +1,6 @@
-"""What a driver, a decoder and a sink owe the house, and what they are given.
+"""What a driver, a decoder, a sink and a channel owe the house, and what they are given.
 
-Every plug-in module has two public names, always the same: ``Settings`` and ``Driver`` (or ``Sink``).
+Every plug-in module has two public names, always the same: ``Settings`` and ``Driver`` (or ``Sink``, ``Channel``).
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 from gateway.catalogue import Catalogue, DeviceModel
 from gateway.clock import Clock
-from gateway.model import Delivery, Event, Reading
+from gateway.model import Delivery, Event, Notice, Reading
 from gateway.quantities import Quantities
 from gateway.settings import DeviceSettings
+from gateway.words import Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,3 +247,54 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Let the connection go."""
+
+
+@dataclass(frozen=True)
+class ChannelContext:
+    """What a channel is given beside its own settings: it is built as ``Channel(settings, context)``.
+
+    Attributes:
+        name: Of this channel in the site file.
+        site: What people call this village; stands in front of what they get.
+        language: Of the few words that the channel itself adds.
+        clock: The only clock a channel may ask.
+        state_dir: A folder of its own that survives restarts; may not exist yet.
+    """
+
+    name: str
+    site: str
+    language: Language
+    clock: Clock
+    state_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The far side has taken a message.
+
+    Attributes:
+        provider_id: Its number there, to ask for a receipt by; empty when there is none.
+        words: What the far side said, for a person to read.
+        state: ``accepted``: it promises to pass it on. ``delivered``: it knows that it has arrived.
+    """
+
+    provider_id: str
+    words: str
+    state: Literal["accepted", "delivered"] = "accepted"
+
+
+class Channel(Protocol):
+    """A way to tell people. Called from a worker thread, one message at a time; blocks, must end within its time-outs.
+
+    Building one opens nothing and reads no secret. Success is judged by what the far side says in its body, never
+    by the HTTP status alone. No secret is ever part of an error, a log line or an address that is shown.
+    """
+
+    def unfit(self, notice: Notice) -> str:
+        """Why this message cannot go this way (address, forbidden signs), in words, or nothing. Opens nothing."""
+
+    def deliver(self, notice: Notice) -> Delivered:
+        """Hand it over; raises Retry, Uncertain, Undeliverable (also for what is unfit) or Broken, nothing else."""
+
+    def close(self) -> None:
+        """Let connections go; may be called twice, and before anything was sent."""

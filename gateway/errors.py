@@ -5,8 +5,10 @@
     GatewayError
     ├─ SettingsError   a person edits a file: path:line: key: what is wrong, what would be right (exit 78)
     ├─ SourceError     supervise.py:  Lost → back off, reopen      BadReply → count, skip this one
-    └─ StoreError      forward.py:    Unavailable → keep bookmark  Refused  → dead letter, go on
-                                      Misconfigured → keep everything, one loud problem, try again slowly
+    ├─ StoreError      forward.py:    Unavailable → keep bookmark  Refused  → dead letter, go on
+    │                                 Misconfigured → keep everything, one loud problem, try again slowly
+    └─ DeliveryError   outbox:        Retry → again later (Uncertain: it may have arrived)
+                                      Undeliverable → another way to this person; Broken → nobody is told this way
 
 A class exists only where somebody acts differently on it. An implausible value is no error: it is a flag.
 """
@@ -102,3 +104,31 @@ class TooLarge(Refused):
 
 class Misconfigured(StoreError):
     """Wrong password, database or address: nothing is lost, a person must act, try again slowly."""
+
+
+class DeliveryError(GatewayError):
+    """A message for a person did not go out."""
+
+
+class Retry(DeliveryError):
+    """Not now: the same message again later.
+
+    Attributes:
+        after: How long the far side asked us to wait, if it said so.
+    """
+
+    def __init__(self, message: str, after: timedelta | None = None) -> None:
+        self.after = after
+        super().__init__(message)
+
+
+class Uncertain(Retry):
+    """It was handed over and no answer came: it may have arrived. If urgent, send again: better a double than none."""
+
+
+class Undeliverable(DeliveryError):
+    """This message cannot reach this person this way: wrong address, refused text. Not again; try another way."""
+
+
+class Broken(Undeliverable):
+    """Nobody can be told this way until a person acts: wrong token, account closed, template missing."""

@@ -67,6 +67,21 @@ class Event:
     evidence: str | None = None
 
 
+class Severity(IntEnum):
+    """How bad it is; the colours are those of the national weather signals (devices reference 9)."""
+
+    INFO = 0
+    BLUE = 1
+    YELLOW = 2
+    ORANGE = 3
+    RED = 4
+
+    @property
+    def word(self) -> str:
+        """As it is written in files and messages."""
+        return self.name.lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed although nothing was heard; closes durations and finds silence."""
@@ -97,6 +112,32 @@ class Delivery:
     observations: tuple[Observation, ...]
     receipt: Receipt | None = None
     expendable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message for one person by one way.
+
+    Attributes:
+        id: Ours, unique; the same when the same message is tried again, so that a far side that can may drop a double.
+        to: The person's address on this channel: telephone number, mail address, chat id; empty: the whole group.
+        subject: In a few words, one line.
+        text: All of it, in the person's language. A channel with less room shortens it and says so.
+        severity: How bad it is.
+        template: Which kind of message it is, e.g. ``bin_full``; a channel that may only send approved templates looks
+            its own template up by it.
+        variables: What such a template is filled in with, by name.
+        picture: A JPEG or PNG to show, where the channel can.
+    """
+
+    id: str
+    to: str
+    subject: str
+    text: str
+    severity: Severity = Severity.INFO
+    template: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    picture: bytes | None = None
 
 
 def series_of(device: str, quantity: str) -> str:

@@ -15,6 +15,7 @@ SHELVES = {
     "decoder": "drivers.decode.lorawan",
     "serial": "drivers.decode.serial",
     "message": "drivers.decode.messages",
+    "channel": "gateway.notify.channels",
 }
 
 

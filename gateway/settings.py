@@ -190,6 +190,12 @@ class SinkSettings(PluginSettings):
     type: str
 
 
+class ChannelSettings(PluginSettings):
+    """One entry of ``channels``: ``type`` names the file under ``gateway/notify/channels/``."""
+
+    type: str
+
+
 class Pace(Strict):
     """How fast a sink is fed, and in what portions; every sink's ``Settings`` begins with these.
 
@@ -214,6 +220,7 @@ class Village(Strict):
     sources: dict[Slug, SourceSettings] = Field(default_factory=dict)
     devices: dict[Slug, DeviceSettings] = Field(default_factory=dict)
     sinks: dict[Slug, SinkSettings] = Field(default_factory=dict)
+    channels: dict[Slug, ChannelSettings] = Field(default_factory=dict)
 
 
 def own_keys(plugin: PluginSettings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The whole site, read and checked: settings, quantities, catalogue, and the settings of every source and sink.
+"""The whole site, read and checked: settings, quantities, catalogue, the settings of all its plug-ins.
 
 Reading goes through ``files.py``; this module only knows what belongs together.
 """
@@ -25,11 +25,12 @@ from gateway.words import Language, Phrase, Words
 T = TypeVar("T")
 SITE_FILE = "village.yaml"
 QUANTITIES_FILE = "quantities.yaml"
+_SHELF = {"sources": "driver", "sinks": "sink", "channels": "channel"}
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A source or sink of the site: its module, its own checked settings."""
+    """A source, sink or channel of the site: its module, its own checked settings."""
 
     name: str
     module: ModuleType
@@ -47,6 +48,7 @@ class Site:
     catalogue_dirs: tuple[Path, ...]
     sources: dict[str, Plugin]
     sinks: dict[str, Plugin]
+    channels: dict[str, Plugin]
     devices: dict[str, Device]
 
     def devices_of(self, source: str) -> tuple[Device, ...]:
@@ -84,6 +86,7 @@ def load_site(path: Path) -> Site:
     village = files.validated(Village, document)
     sources = _plugins(faults, document, "sources", "driver", dict(village.sources))
     sinks = _plugins(faults, document, "sinks", "type", dict(village.sinks))
+    channels = _plugins(faults, document, "channels", "type", dict(village.channels))
     devices = {}
     for slug, settings in village.devices.items():
         where = ("devices", slug)
@@ -92,7 +95,7 @@ def load_site(path: Path) -> Site:
         devices[slug] = Device(slug, settings, model)
     if faults:
         raise SettingsError(*faults)
-    return Site(file, village, quantities, catalogue, dirs, sources, sinks, devices)
+    return Site(file, village, quantities, catalogue, dirs, sources, sinks, channels, devices)
 
 
 def load_quantities(own: Path | None = None) -> Quantities:
@@ -165,7 +168,7 @@ def load_model(path: Path, quantities: Quantities) -> DeviceModel:
 def _plugins(
     faults: list[Fault], document: files.Document, section: str, key: str, entries: dict[str, PluginSettings]
 ) -> dict[str, Plugin]:
-    kind = "driver" if key == "driver" else "sink"
+    kind = _SHELF[section]
     found = {}
     for name, entry in entries.items():
         where = (section, name)

@@ -25,8 +25,8 @@ from gateway.clock import Clock
 from gateway.credentials import Secret
 from gateway.errors import Misconfigured, Unavailable
 from gateway.store.linesink import CHECK_FIELD, CHECK_MEASUREMENT, Probe
-from gateway.store.post import CONNECT_S, LARGEST_REPLY_BYTES, TOTAL_S, Reply
 from gateway.store.verdict import judge
+from gateway.web.post import CONNECT_S, LARGEST_REPLY_BYTES, TOTAL_S, Reply
 
 _PIECE_BYTES = 4096
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from gateway.errors import Misconfigured, Refused, TooLarge, Unavailable
-from gateway.store.post import Reply
+from gateway.web.post import Reply
 
-LONGEST_RETRY_AFTER = timedelta(minutes=5)
 _DROPPED = re.compile(r"dropped=(\d+)")  # InfluxDB 1.x and 2.x, "partial write: … dropped=3"
 
 
@@ -43,9 +41,9 @@ def judge(reply: Reply, now: datetime, lines: int) -> None:
         case 413:
             raise TooLarge(words)
         case 408 | 429:
-            raise Unavailable(f"HTTP {reply.status}: {words}", _retry_after(reply, now))
+            raise Unavailable(f"HTTP {reply.status}: {words}", reply.retry_after(now))
         case status if status >= 500:
-            raise Unavailable(f"HTTP {status}: {words}", _retry_after(reply, now))
+            raise Unavailable(f"HTTP {status}: {words}", reply.retry_after(now))
         case 401 | 403:
             raise Misconfigured(f"the server does not let us in (HTTP {reply.status}): {words}")
         case status if 300 <= status < 400:
@@ -60,17 +58,3 @@ def judge(reply: Reply, now: datetime, lines: int) -> None:
 
 class AllRefused(Refused):
     """A refusal of every line that was sent; ``culprits`` is filled in by who knows which entries they were."""
-
-
-def _retry_after(reply: Reply, now: datetime) -> timedelta | None:
-    """RFC 9110 10.2.3: seconds or a date; capped, because a wrong one must not silence a sink for a day."""
-    text = reply.headers.get("retry-after", "").strip()
-    if text.isdecimal() and len(text) < 10:
-        wait = timedelta(seconds=int(text))
-    else:
-        try:
-            at = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
-    return min(max(wait, timedelta(0)), LONGEST_RETRY_AFTER)

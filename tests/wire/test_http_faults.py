@@ -22,8 +22,8 @@ from gateway.errors import Misconfigured, Refused, StoreError, TooLarge, Unavail
 from gateway.model import Reading
 from gateway.site import load_quantities
 from gateway.store.influx2 import Influx2
-from gateway.store.post import Server
 from gateway.store.sinks import influxdb
+from gateway.web.post import Server
 from tests.servers import free_port
 from tests.wire.scripted import Answer, cut, dripped, mute, raw, read_request, replied, scripted
 

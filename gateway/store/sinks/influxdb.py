@@ -37,11 +37,11 @@ from gateway.clock import Clock
 from gateway.contracts import SinkContext
 from gateway.errors import Misconfigured
 from gateway.settings import Pace
-from gateway.store.door import Credentials, Door, needed_secret
 from gateway.store.lineprotocol import Encoder
 from gateway.store.linesink import CHECK_FIELD, CHECK_MEASUREMENT, LineSink, LineWriter, Probe
-from gateway.store.post import Server
 from gateway.store.verdict import judge
+from gateway.web.door import Credentials, Door, needed_secret
+from gateway.web.post import Server
 
 _NAME = r"^[^\x00-\x1f\"\\]+$"  # databases, buckets and organisations: anything printable but quotes
 

@@ -30,11 +30,11 @@ from gateway.clock import Clock
 from gateway.contracts import SinkContext
 from gateway.errors import Misconfigured
 from gateway.settings import Pace
-from gateway.store.door import Credentials, Door
 from gateway.store.lineprotocol import Encoder
 from gateway.store.linesink import CHECK_FIELD, CHECK_MEASUREMENT, LineSink, Probe
-from gateway.store.post import Server
 from gateway.store.verdict import judge
+from gateway.web.door import Credentials, Door
+from gateway.web.post import Server
 
 _LOOKS = 15  # what was written can be read after about a second, unless a flush is forbidden: then after ten
 _BETWEEN_LOOKS_S = 1.0

@@ -1,4 +1,4 @@
-"""One HTTP server that takes our lines: a connection kept alive, bounded in time and size, that follows nobody.
+"""One HTTP server that takes what we send: a connection kept alive, bounded in time and size, that follows nobody.
 
 - No redirect is followed: the password or token goes to the address a person wrote and nowhere else.
 - At most 5 s to connect and 30 s for everything; at most 64 KiB of a reply are read, however slowly they drip
@@ -19,16 +19,19 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from gateway.errors import Misconfigured, Unavailable
-from gateway.store.door import Credentials
+from gateway.web.door import Credentials
 
 CONNECT_S = 5.0
 TOTAL_S = 30.0
 LARGEST_REPLY_BYTES = 64 * 1024
+LONGEST_RETRY_AFTER = timedelta(minutes=5)
 _SLICE_BYTES = 16 * 1024  # a request goes out in slices, each with the time that is left
 _STALE = (
     http.client.RemoteDisconnected,
@@ -53,6 +56,23 @@ class Reply:
         plain = " ".join(text.split())
         printable = "".join(letter if letter.isprintable() else "?" for letter in plain)
         return printable[:300] or f"HTTP {self.status}"
+
+    def retry_after(self, now: datetime) -> timedelta | None:
+        """RFC 9110 10.2.3: seconds or a date; capped, because a wrong one must not silence anything for a day."""
+        text = self.headers.get("retry-after", "").strip()
+        if text.isdecimal() and len(text) < 10:
+            wait = timedelta(seconds=int(text))
+        else:
+            try:
+                at = parsedate_to_datetime(text)
+            except ValueError:
+                return None
+            wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
+        return min(max(wait, timedelta(0)), LONGEST_RETRY_AFTER)
+
+
+class NoAnswer(Unavailable):
+    """The whole request went out and no whole answer came: what was asked for may have been done."""
 
 
 class Server:
@@ -86,6 +106,7 @@ class Server:
         self._connect_s = connect_s
         self._total_s = total_s
         self._connection: http.client.HTTPConnection | None = None
+        self._asked = False  # the last request is out as a whole
         self._in_hand = threading.Lock()
         self._closed = threading.Event()
 
@@ -107,13 +128,15 @@ class Server:
         """Ask once; a kept connection that has gone stale is opened again once.
 
         Raises:
-            Unavailable: No connection, no whole answer in time, or an answer that is no HTTP.
+            Unavailable: No connection, or it broke before the request was out.
+            NoAnswer: No whole answer in time, or an answer that is no HTTP.
             Misconfigured: The certificate does not convince, or the password file is not as it should be.
         """
         said = {**(headers or {}), **self._credentials.headers()}
         target = f"{self._root}{path}" + (f"?{urlencode(query)}" if query else "")
         deadline = time.monotonic() + self._total_s
         kept = self._connection is not None
+        self._asked = False
         try:
             try:
                 return self._once(method, target, body, said, deadline)
@@ -124,7 +147,8 @@ class Server:
         except ssl.SSLCertVerificationError as error:
             raise Misconfigured(f"{self.name}: {error.verify_message}") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise Unavailable(f"{self.name}: {_in_words(error)}") from error
+            kind = NoAnswer if self._asked else Unavailable
+            raise kind(f"{self.name}: {_in_words(error)}") from error
 
     def close(self) -> None:
         """Let the connection go, also while another thread waits for it; nothing is sent afterwards."""
@@ -163,6 +187,7 @@ class Server:
         connection = self._connection = self._connection or self._connect()
         fixed = {"User-Agent": "village-gateway", "Content-Length": str(len(body))}
         connection.request(method, target, _slices(connection, body, deadline), {**headers, **fixed})
+        self._asked = True
         connection.response_class = _limited_to(deadline)
         answer = connection.getresponse()
         with contextlib.closing(answer):

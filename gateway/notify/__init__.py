@@ -1,0 +1,1 @@
+"""Telling people: one message, one person, one way."""

@@ -1,0 +1,1 @@
+"""The shelf of channels: one file each, with ``Settings`` and ``Channel``."""
