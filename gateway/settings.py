@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from gateway.people import DutySettings, Person
+from gateway.places import Cell
 from gateway.quantities import Checks
 from gateway.schema import Duration, LengthM, LengthMm, Size, Slug, Strict
 
@@ -116,7 +118,10 @@ class DeviceSettings(Strict):
         tilt: Makes ``tilt_delta`` from ``tilt_x`` and ``tilt_y``.
         checks: Per quantity, what the grader holds against it here.
         options: For the model's decoder, e.g. the firmware that decides a layout.
+        cell: Which part of the village answers for it.
+        role: Who there is told first, e.g. cleaner; unset: whoever is on duty for the cell.
         lat: Degrees north. lon: Degrees east.
+        point: Or its place on the site's own map image, pixels to the right and down.
     """
 
     model: str | None = None
@@ -130,8 +135,11 @@ class DeviceSettings(Strict):
     tilt: Tilt | None = None
     checks: dict[str, Checks] = Field(default_factory=dict)
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    cell: Slug | None = None
+    role: Slug | None = None
     lat: float | None = Field(default=None, ge=-90, le=90)
     lon: float | None = Field(default=None, ge=-180, le=180)
+    point: tuple[float, float] | None = None
 
     @field_validator("period")
     @classmethod
@@ -219,6 +227,9 @@ class Village(Strict):
     api: ApiSettings = ApiSettings()
     sources: dict[Slug, SourceSettings] = Field(default_factory=dict)
     devices: dict[Slug, DeviceSettings] = Field(default_factory=dict)
+    cells: dict[Slug, Cell] = Field(default_factory=dict)
+    people: dict[Slug, Person] = Field(default_factory=dict)
+    duty: DutySettings = DutySettings()
     sinks: dict[Slug, SinkSettings] = Field(default_factory=dict)
     channels: dict[Slug, ChannelSettings] = Field(default_factory=dict)
 

@@ -17,6 +17,7 @@ from gateway import files, plugins
 from gateway.catalogue import Catalogue, DeviceModel
 from gateway.contracts import Device
 from gateway.errors import Fault, SettingsError
+from gateway.names import name_faults
 from gateway.quantities import Quantities, Quantity
 from gateway.settings import DeviceSettings, PluginSettings, Village, own_keys
 from gateway.units import check_convertible
@@ -87,6 +88,7 @@ def load_site(path: Path) -> Site:
     sources = _plugins(faults, document, "sources", "driver", dict(village.sources))
     sinks = _plugins(faults, document, "sinks", "type", dict(village.sinks))
     channels = _plugins(faults, document, "channels", "type", dict(village.channels))
+    faults += name_faults(document, village)
     devices = {}
     for slug, settings in village.devices.items():
         where = ("devices", slug)

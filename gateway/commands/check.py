@@ -17,6 +17,7 @@ from gateway.commands.decode import report
 from gateway.commands.read import context_for
 from gateway.contracts import SinkContext
 from gateway.errors import BadReply, Fault, SettingsError
+from gateway.names import gap_warnings
 from gateway.site import Site, load_site
 
 HELP = (
@@ -49,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
         f"{site.path}: ok: {len(site.devices)} devices of {len(used)} models, {len(site.sources)} sources,"
         f" {len(site.sinks)} sinks; {len(site.catalogue)} device models with their examples"
     )
+    for warning in gap_warnings(files.read_yaml(site.path), site.village, datetime.now(UTC)):
+        print(warning, file=sys.stderr)
     return _check_sinks(site) if args.sinks else 0
 
 
