@@ -19,6 +19,7 @@ BROKEN = "site: {slug: Not A Slug}\nsourcse: {}\n"
 ON_A_BROKEN_SITE = {
     "check": ["SITE"],
     "discover": ["SITE", "--mqtt", "1s"],
+    "duty": ["SITE"],
     "read": ["SITE", "any"],
     "reload": ["SITE"],
     "run": ["SITE"],
