@@ -36,14 +36,18 @@ CODES: dict[str, Verdict] = {
     "isv.SMS_SIGNATURE_ILLEGAL": broken("the signature is not approved, or is written differently"),
     "isv.SMS_SIGN_ILLEGAL": broken("the signature may not be used"),
     "isv.SIGN_STATE_ILLEGAL": broken("the signature cannot be used at present: look at the console"),
-    "isv.SMS_SIGNATURE_SCENE_ILLEGAL": broken("the signature is for verification codes only, the template is not"),
+    "isv.SMS_SIGNATURE_SCENE_ILLEGAL": broken(
+        "the signature is for verification codes only, the template is not"
+    ),
     "isv.TTS_TEMPLATE_ILLEGAL": broken("the voice template is not approved, or its code is wrong"),
     "isv.TEMPLATE_ILLEGAL": broken("the voice template is not approved, or its code is wrong"),
     "isv.VOICE_FILE_ILLEGAL": broken("the voice file is not approved, or its code is wrong"),
     "isv.DISPLAY_NUMBER_ILLEGAL": broken("the calling number is not ours: look at `caller`"),
     "isv.BILLID_NOT_EXIST": broken("the calling number belongs to no account: look at `caller`"),
     "isv.DENY_IP_RANGE": broken("this machine's address is not of the mainland"),
-    "isv.SMS_TEST_NUMBER_LIMIT": broken("a test signature reaches bound test numbers only: apply for a real one"),
+    "isv.SMS_TEST_NUMBER_LIMIT": broken(
+        "a test signature reaches bound test numbers only: apply for a real one"
+    ),
     "isv.TEMPLATE_MISSING_PARAMETERS": broken("the template has variables that the site file does not name"),
     "isv.MONTH_LIMIT_CONTROL": broken("the month's limit set in the console is used up"),
     "isv.DAY_LIMIT_CONTROL": broken("the day's limit set in the console is used up"),

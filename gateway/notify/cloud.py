@@ -1,26 +1,23 @@
 """One signed question to a provider of SMS and calls over HTTPS, and its answer as JSON.
 
-What went wrong decides what happens next: not connected is Retry (nothing was sent), sent without an answer is Uncertain
-(the person may have it), an answer that is no JSON of the provider's is a proxy's and Retry. What an answer means is the
-provider's own file's work.
+What went wrong decides what happens next: not connected is Retry (nothing was sent), sent without an answer is
+Uncertain (the person may have it), an answer that is no JSON of the provider's is a proxy's and Retry. What an answer
+means is the work of the provider's own file.
 """
 
 from __future__ import annotations
 
-import http.client
 import json
-import socket
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.errors import Broken, DeliveryError, Retry, Uncertain, Undeliverable
+from gateway.errors import Broken, DeliveryError, Misconfigured, Retry, Unavailable, Uncertain, Undeliverable
 from gateway.notify.phones import masked
+from gateway.web.post import NoAnswer, Server
 
-CONNECT_S = 10.0
-LARGEST_ANSWER_BYTES = 256 * 1024  # an answer has about 300 bytes, a page of receipts a few thousand
+_BEHIND = (502, 504)  # RFC 9110 15.6: somebody behind the one that answered was asked
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -58,61 +55,32 @@ def post(endpoint: str, target: str, headers: Mapping[str, str], body: bytes, *,
         target: Path and query.
         headers: All of them, with ``Host`` and the signature.
         body: May be empty.
-        timeout_s: For the answer [s].
+        timeout_s: For everything [s].
 
     Raises:
         Retry: Not connected, or what answered is not the provider.
         Uncertain: It went out and no answer came.
     """
-    connection = _connect(endpoint)
+    server = Server(endpoint, total_s=timeout_s)
     try:
-        assert connection.sock is not None
-        connection.sock.settimeout(timeout_s)
-        try:
-            connection.request("POST", target, body, dict(headers))
-            reply = connection.getresponse()
-            raw = reply.read(LARGEST_ANSWER_BYTES + 1)
-        except (OSError, http.client.HTTPException) as error:
-            words = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
-            raise Uncertain(f"{urlsplit(endpoint).hostname} took the request and then: {words}") from error
-        return _read(urlsplit(endpoint).hostname or "", reply.status, raw)
+        reply = server.request("POST", target, body=body, headers={**headers, "Connection": "close"})
+    except NoAnswer as error:
+        raise Uncertain(f"{error}; it has the request and may have carried it out") from error
+    except Unavailable as error:
+        raise Retry(str(error), error.retry_after) from error
+    except Misconfigured as error:  # a machine that boots in the past believes no certificate: it heals
+        raise Retry(f"{error}: its certificate is not believed; is this machine's clock right?") from error
     finally:
-        connection.close()
-
-
-def _connect(endpoint: str) -> http.client.HTTPConnection:
-    parts = urlsplit(endpoint)
-    host = parts.hostname or ""
-    connection: http.client.HTTPConnection
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        connection = http.client.HTTPSConnection(host, parts.port, timeout=CONNECT_S, context=context)
-    else:
-        connection = http.client.HTTPConnection(host, parts.port, timeout=CONNECT_S)
+        server.close()
     try:
-        connection.connect()
-    except ssl.SSLCertVerificationError as error:
-        connection.close()
-        problem = f"{host}: its certificate is not believed ({error.verify_message}); is this machine's clock right?"
-        raise Retry(problem) from error
-    except socket.gaierror as error:
-        raise Retry(f"{host}: no such name, or no network") from error
-    except OSError as error:
-        raise Retry(f"{host}: cannot be reached ({error.strerror or error})") from error
-    return connection
-
-
-def _read(host: str, status: int, raw: bytes) -> Answer:
-    if len(raw) > LARGEST_ANSWER_BYTES:
-        raise Retry(f"{host} answered HTTP {status} with more than {LARGEST_ANSWER_BYTES} bytes: not the provider")
-    try:
-        body = json.loads(raw)
+        document = json.loads(reply.body)
     except (ValueError, RecursionError) as error:
-        problem = f"{host} answered HTTP {status} without JSON: something stands in between, or it is out of order"
-        raise Retry(problem) from error
-    if not isinstance(body, dict):
-        raise Retry(f"{host} answered HTTP {status} with JSON that is no object")
-    return Answer(status, body)
+        problem = f"{server.name} answered HTTP {reply.status} without JSON: something stands in between"
+        kind = Uncertain if reply.status in _BEHIND else Retry
+        raise kind(problem) from error
+    if not isinstance(document, dict):
+        raise Retry(f"{server.name} answered HTTP {reply.status} with JSON that is no object")
+    return Answer(reply.status, document)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,11 @@ def _limits(*pairs: tuple[int, int]) -> tuple[Limit, ...]:
 SMS = _limits((1, 1), (5, 15), (11, 60), (21, 180))
 VOICE = _limits((1, 1), (3, 15), (5, 60), (15, 180))
 ALIYUN_SMS = _limits((50, 1440))  # notices: 50 a day for one number and template (alerting reference 2)
-ALIYUN_VOICE = _limits((1, 1), (5, 60), (20, 1440))  # help.aliyun.com document_detail/178344, BUSINESS_LIMIT_CONTROL
+ALIYUN_VOICE = _limits(
+    (1, 1), (5, 60), (20, 1440)
+)  # help.aliyun.com document_detail/178344, BUSINESS_LIMIT_CONTROL
+TENCENT_SMS = (Limit(1, timedelta(seconds=30)),)  # its code LimitExceeded.PhoneNumberThirtySecondLimit
+TENCENT_VOICE = _limits((1, 1))  # not published: as often as Aliyun's minute
 MODEM = _limits((6, 1))  # one SMS takes a modem five to ten seconds; nobody else counts
 
 

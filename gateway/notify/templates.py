@@ -26,7 +26,14 @@ _KINDS = {
 }
 _LINK = re.compile(r"(?i)\b(https?|ftp)://|\bwww\.|\b[a-z0-9-]+\.(com|cn|net|org|gov|top|vip|io)\b")
 _MOBILE = re.compile(r"(?<![0-9])1[3-9][0-9]{9}(?![0-9])")
-_REMEDY = {"²": "write 平方米", "³": "write 立方米", "℃": "write 摄氏度", "°": "write 度", "μ": "write 微", "µ": "write 微"}
+_REMEDY = {
+    "²": "write 平方米",
+    "³": "write 立方米",
+    "℃": "write 摄氏度",
+    "°": "write 度",
+    "μ": "write 微",
+    "µ": "write 微",
+}
 _SIGNS = "•·①②③④⑤⑥⑦⑧⑨⑩★☆→←↑↓【】¥￥※■□●○◆◇▲△▼▽"
 
 
@@ -68,7 +75,9 @@ def template_of(templates: Mapping[str, AnyTemplate], notice: Notice) -> AnyTemp
     if found is None:
         kind = notice.template or "a message without a kind"
         known = ", ".join(sorted(templates)) or "none"
-        raise ValueError(f"no approved template for {kind!r}; there are: {known}; add it, or one called {DEFAULT!r}")
+        raise ValueError(
+            f"no approved template for {kind!r}; there are: {known}; add it, or one called {DEFAULT!r}"
+        )
     return found
 
 

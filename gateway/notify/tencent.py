@@ -26,21 +26,29 @@ CODES: dict[str, Verdict] = {
     "FailedOperation.InsufficientBalanceInVoicePackage": broken(_MONEY),
     "UnauthorizedOperation.SerivceSuspendDueToArrears": broken(_MONEY),  # spelt so by the provider
     "UnauthorizedOperation.ServiceSuspendDueToArrears": broken(_MONEY),
-    "FailedOperation.SignatureIncorrectOrUnapproved": broken("the signature is not approved, or written differently"),
+    "FailedOperation.SignatureIncorrectOrUnapproved": broken(
+        "the signature is not approved, or written differently"
+    ),
     "FailedOperation.MissingSignature": broken("there is no signature yet"),
-    "FailedOperation.TemplateIncorrectOrUnapproved": broken("the template is not approved, or its variables differ"),
+    "FailedOperation.TemplateIncorrectOrUnapproved": broken(
+        "the template is not approved, or its variables differ"
+    ),
     "FailedOperation.MissingTemplateList": broken("the template is not approved"),
     "FailedOperation.NotEnterpriseCertification": broken("only a certified enterprise may do this"),
     "FailedOperation.PhonenumberUnappliedOrExpired": broken("the calling number has expired"),
     "InvalidParameterValue.SdkAppIdNotExist": broken("there is no such application: look at `app_id`"),
     "InvalidParameterValue.SdkAppidNotExist": broken("there is no such application: look at `app_id`"),
-    "LimitExceeded.AppDailyLimit": broken("the day's limit of the application is used up: raise it in the console"),
+    "LimitExceeded.AppDailyLimit": broken(
+        "the day's limit of the application is used up: raise it in the console"
+    ),
     "LimitExceeded.DailyLimit": broken("the day's limit is used up"),
     "LimitExceeded.PhoneNumberThirtySecondLimit": retry("this number has had one in the last 30 seconds", 30),
     "LimitExceeded.PhoneNumberOneHourLimit": retry("this number has had too many in this hour", 3600),
     "LimitExceeded.DeliveryFrequencyLimit": retry("this number has had too many", 60),
     "LimitExceeded.PhoneNumberDailyLimit": undeliverable("this number has had its day's share"),
-    "LimitExceeded.PhoneNumberSameContentDailyLimit": undeliverable("this number has had the same text too often"),
+    "LimitExceeded.PhoneNumberSameContentDailyLimit": undeliverable(
+        "this number has had the same text too often"
+    ),
     "FailedOperation.PhoneNumberInBlacklist": undeliverable("this person refuses our messages"),
     "FailedOperation.PhoneNumberOnBlacklist": undeliverable("this person refuses our messages"),
     "FailedOperation.ContainSensitiveWord": undeliverable("the text holds a forbidden word"),
@@ -49,7 +57,9 @@ CODES: dict[str, Verdict] = {
     "InvalidParameterValue.CalledNumberVerifyFail": undeliverable("the number is none"),
     "InvalidParameterValue.ContentLengthLimit": undeliverable("the text is too long"),
     "InvalidParameterValue.ProhibitedUseUrlInTemplateParameter": undeliverable("a variable holds a link"),
-    "InvalidParameterValue.TemplateParameterFormatError": undeliverable("a variable is not what the template wants"),
+    "InvalidParameterValue.TemplateParameterFormatError": undeliverable(
+        "a variable is not what the template wants"
+    ),
     "InvalidParameterValue.TemplateParameterLengthLimit": undeliverable("a variable is too long"),
     "AuthFailure.SignatureExpire": retry("this machine's clock is wrong by more than five minutes"),
     "InternalError.RequestTimeException": retry("this machine's clock is wrong by more than ten minutes"),
@@ -165,7 +175,13 @@ def meaning(code: str) -> Verdict:
     if code in CODES:
         return CODES[code]
     family = code.partition(".")[0]
-    if family in {"RequestLimitExceeded", "InternalError", "ResourceUnavailable", "LimitExceeded", "ResourceInsufficient"}:
+    if family in {
+        "RequestLimitExceeded",
+        "InternalError",
+        "ResourceUnavailable",
+        "LimitExceeded",
+        "ResourceInsufficient",
+    }:
         return retry("the provider is busy or out of order")
     if family in {"AuthFailure", "UnauthorizedOperation", "IpNotInWhitelist", "IpInBlacklist"}:
         return broken("the secret id, its key or its rights are not accepted")
