@@ -15,7 +15,9 @@ def test_a_mobile_number_may_be_written_in_many_ways(written):
     assert e164(written) == "+8613912345678"
 
 
-@pytest.mark.parametrize("written", ["", "12345678901", "1391234567", "139123456789", "abc", "+8512345678901234567"])
+@pytest.mark.parametrize(
+    "written", ["", "12345678901", "1391234567", "139123456789", "abc", "+8512345678901234567"]
+)
 def test_what_is_no_number_is_refused_without_being_shown(written):
     with pytest.raises(ValueError, match="no telephone number") as caught:
         e164(written)
@@ -43,7 +45,10 @@ def notice(**given) -> Notice:
 
 
 BIN = Template.model_validate(
-    {"code": "SMS_1", "variables": {"place": {"most": 6}, "level": {"kind": "number"}, "code": {"kind": "code"}}}
+    {
+        "code": "SMS_1",
+        "variables": {"place": {"most": 6}, "level": {"kind": "number"}, "code": {"kind": "code"}},
+    }
 )
 
 
