@@ -45,6 +45,21 @@ def _address(value: Any) -> str:
     raise ValueError("is no address; write it in quotes")
 
 
+def _phones(value: Any) -> list[Any]:
+    """One number or several; a fault must not quote them."""
+    if isinstance(value, list):
+        return value
+    return [_phone(value)]
+
+
+def _contacts(value: Any) -> list[Any]:
+    if isinstance(value, list) and all(isinstance(each, (dict, Contact)) for each in value):
+        return value
+    raise ValueError(
+        "is no list of channels; write [{channel: sms}, {channel: mail, to: somebody@example.org}]"
+    )
+
+
 class Contact(Strict):
     """One way to reach somebody.
 
@@ -72,10 +87,19 @@ class Person(Strict):
 
     name: str
     roles: list[Slug] = Field(default_factory=list)
-    phones: list[Annotated[str, BeforeValidator(_phone)]] = Field(default_factory=list, repr=False)
-    channels: list[Contact] = Field(default_factory=list)
+    phones: Annotated[list[Annotated[str, BeforeValidator(_phone)]], BeforeValidator(_phones)] = Field(
+        default_factory=list, repr=False
+    )
+    channels: Annotated[list[Contact], BeforeValidator(_contacts)] = Field(default_factory=list)
     language: Literal["zh", "en"] | None = None
     quiet: list[Window] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_person(cls, value: Any) -> Any:
+        if isinstance(value, (dict, Person)):
+            return value
+        raise ValueError("is no person; write {name: ..., phones: [...], channels: [...]}")
 
     @property
     def contacts(self) -> tuple[Contact, ...]:

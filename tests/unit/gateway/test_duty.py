@@ -123,6 +123,10 @@ def test_what_is_no_telephone_number_is_refused(number: object) -> None:
         Person.model_validate({"name": "a", "phones": [number]})
 
 
+def test_one_number_needs_no_list() -> None:
+    assert Person.model_validate({"name": "a", "phones": "+86 111"}).phones == ["+86 111"]
+
+
 @pytest.mark.parametrize(
     ("address", "shown"),
     [("+86 577 0000 0123", "***23"), ("wang@example.org", "w***@example.org"), ("abc", "***"), ("", "")],

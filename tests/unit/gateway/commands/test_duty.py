@@ -181,6 +181,11 @@ def test_a_question_that_makes_no_sense_is_answered_in_words(
         ("channels: [{channel: sms}]}\n  wang", "channels: [{channel: smss}]}\n  wang",
          ":8: people.he.channels[0].channel: no channel is called 'smss'; did you mean sms?"),
         ("name: He,", "nmae: He,", ":8: people.he.nmae: unknown key; did you mean name?"),
+        ("[{channel: sms}]}\n  wang", '["+86 577 0000 0301"]}\n  wang', ":8: people.he.channels: is no list of channels"),
+        ("{name: He, ", '"+86 577 0000 0301"  #', ":8: people.he: is no person"),
+        ("[{channel: sms}]}\n  wang", "[{channel: sms, to: 57700000301}]}\n  wang",
+         ":8: people.he.channels[0].to: is no address; write it in quotes"),
+        ('["+86 577 0000 0301"]', '"0301 call me"', ":8: people.he.phones: is no telephone number"),
         ('["+86 577 0000 0301"]', "[+8657700000301]", ":8: people.he.phones[0]: is no telephone number"),
     ],
 )  # fmt: skip
