@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Protocol
 
 
@@ -80,6 +80,44 @@ class Severity(IntEnum):
     def word(self) -> str:
         """As it is written in files and messages."""
         return self.name.lower()
+
+
+class AlertState(StrEnum):
+    """Where a rule stands for one target (alerting reference 4.2); ``unknown`` is a flag beside it, no state."""
+
+    NORMAL = "normal"
+    PENDING = "pending"
+    FIRING = "firing"
+    RECOVERING = "recovering"
+    LATCHED = "latched"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertChange:
+    """A rule has changed its mind about a target.
+
+    Attributes:
+        at: In event time: when the readings say that it changed, or when a time it was waiting for ran out.
+        rule: Its id.
+        target: Device slug; behind a colon the channel or zone, e.g. ``field-3:2``.
+        before: State it left. after: State it is in.
+        severity: Of the state it is in; of the state it left when it is normal now.
+        value: What was judged, in the quantity's unit (a sum, a rate, hours left ...); ``None`` when there is none.
+        reason: Why, e.g. ``fill 91 % above 80 %``.
+        since: When this occurrence began to fire, ``None`` before it did.
+        told: Whether people would be told: waiting (pending) and calming down (recovering) are shown, not told.
+    """
+
+    at: datetime
+    rule: str
+    target: str
+    before: AlertState
+    after: AlertState
+    severity: Severity
+    value: float | None
+    reason: str
+    since: datetime | None = None
+    told: bool = True
 
 
 @dataclass(frozen=True, slots=True)

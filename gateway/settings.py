@@ -6,7 +6,7 @@ stands here and checked by that module's own ``Settings``; see ``site.py``.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -120,6 +120,7 @@ class DeviceSettings(Strict):
         options: For the model's decoder, e.g. the firmware that decides a layout.
         cell: Which part of the village answers for it.
         role: Who there is told first, e.g. cleaner; unset: whoever is on duty for the cell.
+        tags: What rules ask for: river, drinking, class-2, a zone ...
         lat: Degrees north. lon: Degrees east.
         point: Or its place on the site's own map image, pixels to the right and down.
     """
@@ -137,6 +138,7 @@ class DeviceSettings(Strict):
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
     cell: Slug | None = None
     role: Slug | None = None
+    tags: list[Slug] = Field(default_factory=list)
     lat: float | None = Field(default=None, ge=-90, le=90)
     lon: float | None = Field(default=None, ge=-180, le=180)
     point: tuple[float, float] | None = None
@@ -178,6 +180,20 @@ class ApiSettings(Strict):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8480, ge=0, le=65535)
+
+
+class RulesSettings(Strict):
+    """What this site does with the shipped rules; its own rules lie in ``rules/*.yaml`` beside the site file.
+
+    Attributes:
+        disable: Ids that are not judged here.
+        enable: Ids that are shipped switched off and judged here all the same.
+        holidays: Days off, for rules that look at the calendar.
+    """
+
+    disable: list[Slug] = Field(default_factory=list)
+    enable: list[Slug] = Field(default_factory=list)
+    holidays: list[date] = Field(default_factory=list)
 
 
 class PluginSettings(Strict):
@@ -225,6 +241,7 @@ class Village(Strict):
     site: SiteSettings
     store: StoreSettings = StoreSettings()
     api: ApiSettings = ApiSettings()
+    rules: RulesSettings = RulesSettings()
     sources: dict[Slug, SourceSettings] = Field(default_factory=dict)
     devices: dict[Slug, DeviceSettings] = Field(default_factory=dict)
     cells: dict[Slug, Cell] = Field(default_factory=dict)

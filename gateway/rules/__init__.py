@@ -1,0 +1,1 @@
+"""From a value to "this is wrong": the language of a rule, its states, and all rules together."""

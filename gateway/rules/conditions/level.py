@@ -1,0 +1,61 @@
+"""The value itself, or its distance from a surveyed zero, against limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.rules.conditions.bounds import Bounds, written
+from gateway.rules.conditions.condition import Condition
+
+
+class Level(Condition):
+    """A plain threshold.
+
+    Args:
+        name: Of the quantity, for reasons.
+        unit: As people read it.
+        bounds: The limits.
+        zero: What the value is measured away from; ``None`` for the value itself.
+    """
+
+    __slots__ = ("_bounds", "_name", "_side", "_unit", "_zero")
+
+    def __init__(self, name: str, unit: str, bounds: Bounds, zero: float | None = None) -> None:
+        super().__init__()
+        self._name = name
+        self._unit = unit
+        self._bounds = bounds
+        self._zero = zero
+        self._side: bool | None = None
+
+    def hear(self, at: float, value: float) -> None:
+        """The newest value decides."""
+        del at
+        if self._zero is not None:
+            value = abs(value - self._zero)
+        self.figure = value
+        self._side = self._bounds.out(value, self._side)
+
+    def judge(self, now: float) -> bool | None:
+        """The side it is on."""
+        del now
+        return self._side
+
+    def memory(self) -> Any:
+        """The side of the dead band, when it is the far one."""
+        return True if self._side else None
+
+    def restore(self, memory: Any) -> None:
+        """Take the side back."""
+        if memory is True:
+            self._side = True
+
+    @property
+    def never(self) -> bool:
+        """No reading yet."""
+        return self._side is None
+
+    def reason(self) -> str:
+        """E.g. ``fill 91 % (above 80 %)``."""
+        away = " away from zero" if self._zero is not None else ""
+        return f"{self._name}{away} {written(self.figure)} {self._unit}".rstrip() + f" ({self._bounds.text})"
