@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import socket
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,6 +53,12 @@ class Served(Protocol):
     def status(self) -> dict[str, Any]:
         """What the box is doing, as plain data."""
 
+    def alerts(self) -> list[dict[str, Any]]:
+        """What is not normal now, worst first."""
+
+    async def confirm(self, rule: str, target: str, by: str) -> bool:
+        """A person has looked at an alert; False when there is none."""
+
     async def reload(self) -> dict[str, Any]:
         """Apply a changed site; raises SettingsError."""
 
@@ -70,6 +77,8 @@ class Api:
             Route("/api/v1/latest", self._latest),
             Route("/api/v1/series", self._series),
             Route("/api/v1/chart/{device}/{quantity}", self._chart),
+            Route("/api/v1/alerts", self._alerts),
+            Route("/api/v1/alerts/confirm", self._confirm, methods=["POST"]),
             Route("/api/v1/reload", self._reload, methods=["POST"]),
         ]
         guard = Middleware(TrustedHostMiddleware, allowed_hosts=[*dict.fromkeys(hosts)])
@@ -142,9 +151,20 @@ class Api:
             {"series": series, "columns": ["start", "mean", "min", "max", "count"], "rows": rows}
         )
 
+    async def _alerts(self, _: Request) -> Response:
+        return JSONResponse(self._house.alerts())
+
+    async def _confirm(self, request: Request) -> Response:
+        if _from_afar(request):
+            return JSONResponse({"error": "only over the local socket"}, 403)
+        asked = request.query_params
+        rule, target, by = asked.get("rule", ""), asked.get("target", ""), asked.get("by", "")[:60]
+        if not await self._house.confirm(rule, target, by):
+            return JSONResponse({"error": f"nothing of rule {rule} is open for {target}"}, 404)
+        return JSONResponse({"rule": rule, "target": target})
+
     async def _reload(self, request: Request) -> Response:
-        server = request.scope.get("server") or ("", 0)
-        if server[1] is not None:
+        if _from_afar(request):
             return JSONResponse({"error": "only over the local socket"}, 403)
         try:
             return JSONResponse(await self._house.reload())
@@ -196,6 +216,14 @@ class _Collector:
         for flag, number in status["quality"].items():
             quality.add_metric([flag], number)
         yield quality
+        alerts = GaugeMetricFamily(
+            "village_alerts", "Alerts that are not normal now.", labels=["severity", "state"]
+        )
+        for (severity, state), number in Counter(
+            (one["severity"], one["state"]) for one in status["alerts"]
+        ).items():
+            alerts.add_metric([severity, state], number)
+        yield alerts
         for key in ("received", "refused", "duplicates", "dropped", "overdue", "reopened"):
             metric = CounterMetricFamily(f"village_source_{key}", f"Messages {key}.", labels=["source"])
             for name, source in status["sources"].items():
@@ -226,6 +254,12 @@ def _gauges(section: str, entries: dict[str, dict[str, Any]]) -> Iterator[Metric
                 found = True
         if found:
             yield metric
+
+
+def _from_afar(request: Request) -> bool:
+    """Whether it came over the network and not over the local socket."""
+    server = request.scope.get("server") or ("", 0)
+    return server[1] is not None
 
 
 def _unix_socket(path: Path) -> socket.socket:

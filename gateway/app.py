@@ -25,9 +25,11 @@ from gateway.bus import Bus
 from gateway.clock import Clock
 from gateway.contracts import Context, Device, SinkContext, SourceHealth
 from gateway.deriver import Deriver
+from gateway.judgement import Judgement
 from gateway.latest import Latest
 from gateway.model import Delivery, Tick
 from gateway.quality.grader import Grader
+from gateway.rules.telling import confirmation
 from gateway.settings import DeviceSettings, Pace
 from gateway.site import Plugin, Site, load_site
 from gateway.sources import Sources, Wanted
@@ -65,6 +67,7 @@ class House:
         self.forwarders: dict[str, tuple[Plugin, Forwarder]] = {}
         self.sources = Sources(self.bus, clock, self._context)
         self.spine: Spine | None = None
+        self.judgement = Judgement(self.journal, clock)
         self._group: asyncio.TaskGroup | None = None
         self._probe = _Probe(clock)
         self._remembered = -1
@@ -94,9 +97,17 @@ class House:
         memory = self.journal.bookmark(MEMORY_OF_DERIVER)
         if memory:
             deriver.restore(json.loads(memory))
+        rulebook, closed = await asyncio.to_thread(self.judgement.open, self.site, self.latest)
         self.spine = Spine(
-            self.bus, self.journal, grader=grader, deriver=deriver, latest=self.latest, clock=self.clock
+            self.bus,
+            self.journal,
+            grader=grader,
+            deriver=deriver,
+            rulebook=rulebook,
+            latest=self.latest,
+            clock=self.clock,
         )
+        await self.spine.tell(closed)
         self._apply_sinks(self.site)
         async with asyncio.TaskGroup() as outer:
             outer.create_task(self.spine.run(), name="spine")
@@ -132,9 +143,13 @@ class House:
             for part in ("site", "store", "api")
             if getattr(site.village, part) != getattr(self.site.village, part)
         ]
+        rulebook = await asyncio.to_thread(self.judgement.prepare, site, dict(self.latest))
         before, self.site = self.site, site
         assert self._group is not None
         assert self.spine is not None
+        closed = rulebook.restore(self.spine.rulebook.memory())
+        self.spine.rulebook = rulebook
+        await self.spine.tell(closed)
         if before.devices != site.devices or before.quantities is not site.quantities:
             self._judge_anew(self.spine)
         outcome: dict[str, Any] = {"sources": await self.sources.apply(self._group, _wanted(site))}
@@ -171,6 +186,11 @@ class House:
                 name: _plain(asdict(forwarder.status())) for name, (_, forwarder) in self.forwarders.items()
             },
             "clock": {"trusted": self.clock.trusted(), "now": self.clock.now().isoformat()},
+            "alerts": self.alerts(),
+            "rules": {
+                "rules": len(self.site.rules.plans),
+                "judged": len(self.spine.rulebook) if self.spine else 0,
+            },
             "bus": {"waiting": len(self.bus), "dropped": self.bus.dropped},
             "quality": {flag.name: count for flag, count in self.spine.flags.items()} if self.spine else {},
             "events": self.spine.events if self.spine else 0,
@@ -182,6 +202,21 @@ class House:
                 "machine": platform.machine(),
             },
         }
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """What is not normal now, worst first, as plain data."""
+        return self.spine.rulebook.alerts() if self.spine else []
+
+    async def confirm(self, rule: str, target: str, by: str) -> bool:
+        """A person has looked at an alert. It goes the way of every observation: written down, then judged.
+
+        Returns:
+            False when there is no such alert.
+        """
+        if self.spine is None or not self.spine.rulebook.knows(rule, target):
+            return False
+        await self.bus.put(Delivery((confirmation(rule, target, by, self.clock.now()),)))
+        return True
 
     def vitals(self) -> Mapping[str, float]:
         """The gateway's own figures, for the health source."""
@@ -265,7 +300,9 @@ class House:
         return [name for name, passed in stages.items() if now - passed > STALLED_S]
 
     def _remember(self) -> None:
-        """Write down what the deriver has learnt, when it has learnt something."""
+        """Write down what the deriver has learnt and what the rules are in the middle of, when it has changed."""
+        if self.spine is not None:
+            self.judgement.remember(self.spine.rulebook)
         if self.spine is not None and self.spine.deriver.revision != self._remembered:
             self._remembered = self.spine.deriver.revision
             self.journal.set_bookmark(MEMORY_OF_DERIVER, json.dumps(self.spine.deriver.memory()))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -19,6 +20,9 @@ from gateway.contracts import Device
 from gateway.errors import Fault, SettingsError
 from gateway.names import name_faults
 from gateway.quantities import Quantities, Quantity
+from gateway.rulefiles import Rules, load_rules, rule_files
+from gateway.rules.plan import Surroundings
+from gateway.rules.rulebook import Rulebook
 from gateway.settings import DeviceSettings, PluginSettings, Village, own_keys
 from gateway.units import check_convertible
 from gateway.words import Language, Phrase, Words
@@ -27,6 +31,11 @@ T = TypeVar("T")
 SITE_FILE = "village.yaml"
 QUANTITIES_FILE = "quantities.yaml"
 _SHELF = {"sources": "driver", "sinks": "sink", "channels": "channel"}
+
+
+GATEWAY = Device(
+    "gateway", DeviceSettings(source="health", period=timedelta(minutes=1))
+)  # judged like a sensor
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,11 @@ class Site:
     sinks: dict[str, Plugin]
     channels: dict[str, Plugin]
     devices: dict[str, Device]
+    rules: Rules
+
+    def rulebook(self) -> Rulebook:
+        """The rules of this site, fresh: nothing heard yet."""
+        return Rulebook(self.rules.plans, {GATEWAY.slug: GATEWAY, **self.devices}, self.quantities)
 
     def devices_of(self, source: str) -> tuple[Device, ...]:
         """The enabled devices that a source hears."""
@@ -71,7 +85,8 @@ def load_site(path: Path) -> Site:
 
     Args:
         path: The folder that holds ``village.yaml``, or the file itself. A folder ``catalogue/`` beside it adds device
-            models or replaces shipped ones; a file ``quantities.yaml`` does the same for quantities.
+            models or replaces shipped ones; a file ``quantities.yaml`` does the same for quantities, a folder
+            ``rules/`` for rules.
 
     Raises:
         SettingsError: With every fault found.
@@ -95,9 +110,16 @@ def load_site(path: Path) -> Site:
         model = _model_of(faults, document, where, settings, catalogue)
         faults += _device_faults(document, where, settings, village, quantities)
         devices[slug] = Device(slug, settings, model)
-    if faults:
+    around = Surroundings(quantities, village.site.zone, frozenset(village.rules.holidays))
+    rules = _gather(
+        faults,
+        lambda: load_rules(
+            rule_files(file.parent), quantities, village.rules, document=document, around=around
+        ),
+    )
+    if faults or rules is None:
         raise SettingsError(*faults)
-    return Site(file, village, quantities, catalogue, dirs, sources, sinks, channels, devices)
+    return Site(file, village, quantities, catalogue, dirs, sources, sinks, channels, devices, rules)
 
 
 def load_quantities(own: Path | None = None) -> Quantities:

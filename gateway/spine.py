@@ -1,4 +1,4 @@
-"""The one path of an observation: graded, derived, written down, remembered.
+"""The one path of an observation: graded, derived, written down, judged, remembered.
 
 Nothing else decides the order. An unexpected exception here ends the process: a broken spine must never pretend to be
 alive (the supervisor of the process starts it again, and what was not acknowledged comes again).
@@ -14,8 +14,10 @@ from gateway.bus import Bus
 from gateway.clock import Clock
 from gateway.deriver import Deriver
 from gateway.latest import Latest
-from gateway.model import Delivery, Event, Flag, Observation, Reading, Tick
+from gateway.model import AlertChange, Delivery, Event, Flag, Observation, Reading, Tick
 from gateway.quality.grader import Grader
+from gateway.rules.rulebook import Rulebook
+from gateway.rules.telling import event_of, net
 from gateway.store.journal import Journal
 
 
@@ -27,6 +29,7 @@ class Spine:
         journal: Where everything is written down.
         grader: Flags readings.
         deriver: Makes fill from distance, rain from a counter, and so on.
+        rulebook: All rules; what they change is written down, too.
         latest: The last word of every series.
         clock: For the progress that the watchdog looks at.
     """
@@ -38,12 +41,14 @@ class Spine:
         *,
         grader: Grader,
         deriver: Deriver,
+        rulebook: Rulebook,
         latest: Latest,
         clock: Clock,
     ) -> None:
         self._bus = bus
         self.grader = grader
         self.deriver = deriver
+        self.rulebook = rulebook
         self._journal = journal
         self._latest = latest
         self._clock = clock
@@ -54,13 +59,22 @@ class Spine:
     async def run(self) -> None:
         """Work until the bus is closed and empty."""
         async for delivery in self._bus:
-            observations = tuple(self._judged(delivery.observations))
+            observations = tuple(self._graded(delivery.observations))
             if observations or delivery.receipt is not None:
                 await self._journal.append(Delivery(observations, delivery.receipt, delivery.expendable))
             self._note(observations)
+            ticks = (item for item in delivery.observations if isinstance(item, Tick))
+            await self.tell(self.rulebook.step((*observations, *ticks)))
             self.passed = self._clock.monotonic()
 
-    def _judged(self, observations: Sequence[Observation]) -> Iterator[Observation]:
+    async def tell(self, changes: Sequence[AlertChange]) -> None:
+        """Write down what the rules have changed."""
+        alerts = tuple(event_of(change, self._clock.now(), crossings) for change, crossings in net(changes))
+        if alerts:
+            await self._journal.append(Delivery(alerts))
+            self._note(alerts)
+
+    def _graded(self, observations: Sequence[Observation]) -> Iterator[Observation]:
         """What goes into the journal: events as they are, readings graded, and what follows from them."""
         trusted = self._clock.trusted()
         heard = [item for item in observations if isinstance(item, Reading)]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gateway import control
 from gateway.control import add_state, state_dir
 from gateway.doctor import age
+from gateway.rules.blind import BLIND
 from gateway.site import load_words
 from gateway.words import Language
 
@@ -19,6 +20,9 @@ EXAMPLE = """
 village status
 village status /etc/village --json
 """
+
+
+SHOWN_ALERTS = 20  # alerting reference 4.7
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +63,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def alert_lines(alerts: Sequence[Mapping[str, Any]], language: Language) -> Iterator[str]:
+    """What is not normal, worst first."""
+    say = load_words(language)
+    yield say("status.alerts") if alerts else say("status.no_alerts")
+    for alert in alerts[:SHOWN_ALERTS]:
+        name = alert["name"] if isinstance(alert["name"], str) else alert["name"][language]
+        title = name or say.maybe(f"rule.{alert['rule']}", alert["rule"])
+        doubt = f"  ({say('alert.unknown')})" if alert["unknown"] and alert["rule"] != BLIND else ""
+        yield (
+            f"  {say('severity.' + alert['severity']):<6}{say('alert.' + alert['state']):<10}{alert['target']:<20}"
+            f"{title}  {alert['reason']}  {alert['since'][:16]}Z{doubt}"
+        )
+    if len(alerts) > SHOWN_ALERTS:
+        yield "  " + say("status.more_alerts", number=len(alerts) - SHOWN_ALERTS)
+
+
 def page(status: Mapping[str, Any], language: Language) -> Iterator[str]:
     """The status as lines for a terminal."""
     say = load_words(language)
@@ -75,6 +95,7 @@ def page(status: Mapping[str, Any], language: Language) -> Iterator[str]:
         devices=len(status["devices"]),
     )
     yield "  " + "  ".join(f"{flag} {count}" for flag, count in sorted(status["quality"].items()))
+    yield from alert_lines(status["alerts"], language)
     yield say("status.sources")
     for name, source in status["sources"].items():
         heard = (
