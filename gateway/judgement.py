@@ -55,7 +55,11 @@ class Judgement:
         rulebook = site.rulebook()
         now = self._clock.now()
         for series, span in rulebook.spans(latest).items():
-            past = self._journal.readings(series, now - min(timedelta(seconds=span), _LONGEST), now) if span else []
+            past = (
+                self._journal.readings(series, now - min(timedelta(seconds=span), _LONGEST), now)
+                if span
+                else []
+            )
             rulebook.learn(past or [latest[series]])
         return rulebook
 

@@ -7,15 +7,17 @@ spine would hand it on.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from gateway.contracts import Device
 from gateway.deriver import Deriver
-from gateway.model import Event, Flag, Observation, Reading, Tick
+from gateway.model import AlertChange, AlertState, Event, Flag, Observation, Reading, Severity, Tick
 from gateway.quality.grader import Grader
 from gateway.quantities import Quantities
+from gateway.rules.rulebook import Rulebook
 
 TICK = timedelta(minutes=5)
 
@@ -26,12 +28,13 @@ class Replay:
     Args:
         quantities: What is measured.
         devices: The sensors; their silence is found when there are any.
+        ticks: Let time pass even without devices: rules wait for it.
     """
 
-    def __init__(self, quantities: Quantities, devices: Mapping[str, Device]) -> None:
+    def __init__(self, quantities: Quantities, devices: Mapping[str, Device], *, ticks: bool = False) -> None:
         self._grader = Grader(quantities, devices)
         self._deriver = Deriver(devices, quantities)
-        self._ticks = bool(devices)
+        self._ticks = ticks or bool(devices)
         self._now: datetime | None = None
         self.summary = Summary()
 
@@ -65,6 +68,57 @@ class Replay:
                 tick += TICK
             return
         self._now = now
+
+
+class Verdicts:
+    """What the rules would have said, under the replayed clock.
+
+    Args:
+        rulebook: Fresh.
+    """
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        self.rulebook = rulebook
+        self.fired: Counter[str] = Counter()
+        self.told: Counter[str] = Counter()
+        self.worst: dict[str, Severity] = {}
+        self.targets: dict[str, set[str]] = {}
+        self._waiting: list[Observation] = []
+
+    def feed(self, observations: Iterable[Observation]) -> Iterator[AlertChange]:
+        """Judge what the house made of one delivery; what stood between two ticks belongs together."""
+        for one in observations:
+            if isinstance(one, Tick):
+                yield from self._step()
+                self._waiting.append(one)
+                yield from self._step()
+            else:
+                self._waiting.append(one)
+        yield from self._step()
+
+    def _step(self) -> Iterator[AlertChange]:
+        waiting, self._waiting = self._waiting, []
+        for change in self.rulebook.step(waiting):
+            self.told[change.rule] += change.told
+            if change.after is AlertState.FIRING:
+                self.fired[change.rule] += change.since == change.at
+                worst = self.worst.get(change.rule, change.severity)
+                self.worst[change.rule] = max(worst, change.severity)
+                self.targets.setdefault(change.rule, set()).add(change.target)
+            yield change
+
+    def table(self) -> list[dict[str, Any]]:
+        """How often each rule would have fired, the most frequent first."""
+        return [
+            {
+                "rule": rule,
+                "fired": fired,
+                "told": self.told[rule],
+                "targets": len(self.targets[rule]),
+                "worst": self.worst[rule].word,
+            }
+            for rule, fired in self.fired.most_common()
+        ]
 
 
 class Summary:

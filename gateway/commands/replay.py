@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from gateway.commands.judged import print_changes, replay_journal, rulebook_of, summarise
 from gateway.contracts import Device
 from gateway.errors import Fault, SettingsError
 from gateway.model import Event, Flag, Observation, Reading, split_series
 from gateway.quantities import Quantities
 from gateway.recorded.file import opened, read
 from gateway.recorded.layout import Bad, Layout, mapped
-from gateway.replay import Replay
+from gateway.replay import Replay, Verdicts
 from gateway.schema import SLUG, duration
 from gateway.settings import DeviceSettings
 from gateway.site import load_quantities, load_site
@@ -27,7 +28,9 @@ from gateway.times import Times
 HELP = "Feed recorded readings (CSV, JSON lines, gzip) through grading and derivation; print JSON lines."
 EXAMPLE = """\
 village replay river.csv.gz --map 'Range [cm]=distance' --device bridge --flags
-village replay export.jsonl --site /etc/village --json"""
+village replay export.jsonl --site /etc/village --json
+village replay river.csv.gz --map stage=water_level:m --period 15min --rules
+village replay --days 30 --site /etc/village --rules"""
 
 EX_DATAERR = 65  # <sysexits.h>
 SHOWN_BAD = 20  # lines; all are counted
@@ -37,7 +40,7 @@ NAMED = 8  # columns that are named when they are not read
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What stands behind the command's name."""
-    parser.add_argument("file", metavar="FILE", help="recorded readings; - reads what is piped in")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="recorded readings; - reads what is piped in")
     parser.add_argument("--site", type=Path, metavar="DIR", help="grade and derive as this site does")
     parser.add_argument("--device", default="replay", metavar="SLUG", help="whose readings they are")
     parser.add_argument(
@@ -73,21 +76,47 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sort", action="store_true", help="sort by time first (reads the whole file into memory)"
     )
+    parser.add_argument(
+        "--rules",
+        action="store_true",
+        help="judge: print each change of state of a rule, and how often each fired",
+    )
+    parser.add_argument(
+        "--days",
+        type=int,
+        metavar="N",
+        help="judge what the journal of this box holds of the last N days (with --site)",
+    )
+    parser.add_argument(
+        "--tag", action="append", default=[], metavar="TAG", help="of the device, for rules that ask for it"
+    )
+    parser.add_argument(
+        "--journal", type=Path, metavar="DIR", help="state folder for --days (default: the site's)"
+    )
     parser.add_argument("--flags", action="store_true", help="print only what is not GOOD or UNKNOWN")
     parser.add_argument("--json", action="store_true", help="the summary on standard error as JSON, too")
 
 
 def run(args: argparse.Namespace) -> int:
     """Read, replay, print; the summary goes to standard error."""
+    if args.days is not None:
+        return replay_journal(args)
+    if args.file is None:
+        raise SettingsError(Fault("", 0, "FILE", "is missing", "name a file, or --days N with --site"))
     quantities = load_quantities()
     layout = _layout(args, quantities)
-    replay = Replay(quantities, _devices(args))
+    devices = _devices(args)
+    replay = Replay(quantities, devices, ticks=args.rules)
+    verdicts = Verdicts(rulebook_of(args, devices, quantities)) if args.rules else None
     rows = _Rows(args.file)
     try:
         with opened(args.file) as text:
             found = rows.good(read(text, args.file, layout, quantities))
             deliveries = sorted(found, key=_when) if args.sort else found
             for delivery in deliveries:
+                if verdicts is not None:
+                    print_changes(verdicts.feed(replay.feed(delivery)))
+                    continue
                 for observation in replay.feed(delivery):
                     _print(observation, quantities, flags_only=args.flags)
     except (EOFError, OSError) as error:
@@ -97,6 +126,8 @@ def run(args: argparse.Namespace) -> int:
         rows.broken = True
     rows.done()
     _summarise(replay, rows, layout.unread, as_json=args.json)
+    if verdicts is not None:
+        summarise(verdicts, as_json=args.json)
     return EX_DATAERR if rows.broken or not rows.read else 0
 
 
@@ -171,18 +202,19 @@ def _state(said: str) -> tuple[str, float]:
 
 def _devices(args: argparse.Namespace) -> dict[str, Device]:
     devices = load_site(args.site).devices if args.site is not None else {}
-    if args.period is None:
+    if args.period is None and not args.tag:
         return devices
     try:
-        period = duration(args.period)
+        period = duration(args.period) if args.period is not None else None
     except ValueError as error:
         raise SettingsError(Fault("", 0, "--period", str(error))) from error
     known = devices.get(args.device)
     settings = known.settings if known is not None else DeviceSettings(source="replay")
     model = known.model if known is not None else None
+    changed = ({"period": period} if period is not None else {}) | ({"tags": args.tag} if args.tag else {})
     return {
         **devices,
-        args.device: Device(args.device, settings.model_copy(update={"period": period}), model),
+        args.device: Device(args.device, settings.model_copy(update=changed), model),
     }
 
 

@@ -38,7 +38,7 @@ CONFIRMED = "alert_confirmed"  # the event by which a person's word reaches the 
 ALERT = "alert"  # the event by which a change of state is written down
 ONLINE = "online"
 CLOCK_STEP_S = 600.0  # observations further apart: the clock was set or the box slept
-CLOCK_BACK_S = 60.0
+CLOCK_BACK_S = 300.0  # less: two sources disagree by a moment
 AHEAD_S = 120.0  # alerting reference 4.3: further ahead than that, the time of arrival counts
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC).timestamp()  # the same
 DEFAULT_PERIOD_S = 600.0
