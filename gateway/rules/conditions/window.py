@@ -187,7 +187,9 @@ class Over(Condition):
         )
         if not enough and self._view not in GROWING:
             return  # the last answer stands
-        self.figure = FIGURES[self._view](window, self._option)
+        self.figure = round(
+            FIGURES[self._view](window, self._option), 6
+        )  # six sums of 50/6 are no more than 50
         if enough:
             self._side = self._bounds.out(self.figure, self._side)
         elif (
