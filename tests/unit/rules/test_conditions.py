@@ -58,7 +58,7 @@ class TestWindows:
         told = Teller(f"when: {{rain: {{sum_over: {hours} h, above: 50 mm}}}}")
         number = hours * 6
         assert series(told, "rain", [50 / number] * number) == OFF
-        assert told.read(number * 10, "rain", 5) == ON
+        assert told.read(number * 10, "rain", 10) == ON
 
     def test_a_sum_that_exceeds_needs_no_other_reading(self):
         told = Teller("when: {rain: {sum_over: 24 h, above: 50 mm}}")
