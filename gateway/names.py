@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from gateway import files
 from gateway.duty import Gap, Roster
@@ -17,7 +17,13 @@ SHOWN_GAPS = 5
 
 def roster_of(village: Village) -> Roster:
     """The site's people and duties."""
-    return Roster(village.cells, village.people, village.duty, village.site.zone)
+    duty = village.duty.model_copy(update={"holidays": holidays_of(village)})
+    return Roster(village.cells, village.people, duty, village.site.zone)
+
+
+def holidays_of(village: Village) -> frozenset[date]:
+    """The days off, wherever they are written: for the rota and for the rules alike."""
+    return village.duty.holidays | frozenset(village.rules.holidays)
 
 
 def name_faults(document: files.Document, village: Village) -> list[Fault]:

@@ -18,7 +18,7 @@ from gateway import files, plugins
 from gateway.catalogue import Catalogue, DeviceModel
 from gateway.contracts import Device
 from gateway.errors import Fault, SettingsError
-from gateway.names import name_faults
+from gateway.names import holidays_of, name_faults
 from gateway.quantities import Quantities, Quantity
 from gateway.rulefiles import Rules, load_rules, rule_files
 from gateway.rules.plan import Surroundings
@@ -110,7 +110,7 @@ def load_site(path: Path) -> Site:
         model = _model_of(faults, document, where, settings, catalogue)
         faults += _device_faults(document, where, settings, village, quantities)
         devices[slug] = Device(slug, settings, model)
-    around = Surroundings(quantities, village.site.zone, frozenset(village.rules.holidays))
+    around = Surroundings(quantities, village.site.zone, holidays_of(village))
     rules = _gather(
         faults,
         lambda: load_rules(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from gateway import files
 from gateway.__main__ import EX_CONFIG, main
+from gateway.names import holidays_of
+from gateway.site import load_site
 
 DEMO = str(files.config_root() / "examples" / "demo")
 SITE = """\
@@ -245,3 +248,17 @@ def test_check_says_it_once_where_nobody_is_there_at_all(
     warned = capsys.readouterr().err.splitlines()
     assert len(warned) == 1
     assert "for here in the next 14d; the next level is told at once" in warned[0]
+
+
+def test_a_holiday_of_the_rules_is_one_of_the_rota_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = (
+        "rules: {holidays: [2026-12-02]}\n"
+        "duty:\n  holidays: [2026-12-03]\n  rota: [{cell: here, days: workday, people: [wang]}]\n"
+    )
+    told = facts(capsys, site(tmp_path, more), "--gaps", "4d", "--at", "2026-12-01", code=1)
+    assert [(gap["from"], gap["until"]) for gap in told["gaps"]] == [
+        ("2026-12-02T00:00:00+08:00", "2026-12-04T00:00:00+08:00")
+    ]
+    assert holidays_of(load_site(tmp_path).village) == {date(2026, 12, 2), date(2026, 12, 3)}
