@@ -9,6 +9,7 @@ from typing import Any
 from gateway import plugins
 from gateway.clock import ManualClock
 from gateway.contracts import Channel, ChannelContext
+from gateway.files import parse_yaml
 from gateway.model import Notice, Severity
 from gateway.words import Language
 
@@ -58,8 +59,24 @@ def needed(kind: str, folder: Path, port: int) -> dict[str, Any]:
             return {"url": url, "token_file": secret_file(folder, BOT_TOKEN)}
         case "webhook":
             return {"url": url, "secret_file": secret, "token_file": secret}
-        case _:
+        case "ntfy":
             return {"url": url, "token_file": secret}
+        case _:
+            return from_its_example(kind, url, secret)
+
+
+def from_its_example(kind: str, url: str, secret: str) -> dict[str, Any]:
+    """The example of the module itself, led here."""
+    text = (plugins.load("channel", kind).__doc__ or "").split("::\n\n", 1)[1].split("\n\n")[0]
+    (settings,) = parse_yaml(text.encode(), Path(kind)).data["channels"].values()
+    settings = {
+        key: secret if key.endswith("_file") else value for key, value in settings.items() if key != "type"
+    }
+    return (
+        settings | {"endpoint": url}
+        if "endpoint" in plugins.load("channel", kind).Settings.model_fields
+        else settings
+    )
 
 
 def channel(

@@ -129,7 +129,7 @@ class Provider:
         Raises:
             Retry: It cannot be reached.
             Uncertain: It has the whole question and gave no answer.
-            Broken: Its certificate does not convince.
+            Broken: Its certificate does not convince; Retry, if that may be our clock.
         """
         said = {"Connection": "close", **(headers or {})}
         if document is not None:
@@ -143,7 +143,7 @@ class Provider:
         except Unavailable as error:
             raise Retry(blotted(str(error), hide), error.retry_after) from None
         except Misconfigured as error:
-            raise Broken(blotted(str(error), hide)) from None
+            raise distrust(blotted(str(error), hide)) from None
         finally:
             server.close()
         text = blotted(reply.body.decode("utf-8", "replace"), hide)
@@ -151,6 +151,13 @@ class Provider:
         host = f"{place.scheme}://{place.netloc}" if place.netloc else "another address"
         after = reply.retry_after(self._clock.now())
         return Answer(reply.status, _object(text), _line(text), after, host)
+
+
+def distrust(words: str) -> DeliveryError:
+    """A certificate that does not convince; out of its time, it may be our clock: a box can boot in the past."""
+    if "not yet valid" in words or "expired" in words:
+        return Retry(f"{words}: is the clock of this box right?")
+    return Broken(words)
 
 
 def needed_secret(name: str, key: str) -> Secret:

@@ -124,13 +124,17 @@ def _listening() -> Iterator[list[str]]:
             heard.append(record.getMessage())
 
     ear, log = Ear(logging.WARNING), logging.getLogger("apprise")
-    propagated, log.propagate = log.propagate, False
+    talkers = (log, logging.getLogger("urllib3"))  # the latter writes addresses at level DEBUG
+    before = [talker.propagate for talker in talkers]
+    for talker in talkers:
+        talker.propagate = False
     log.addHandler(ear)
     try:
         yield heard
     finally:
         log.removeHandler(ear)
-        log.propagate = propagated
+        for talker, propagated in zip(talkers, before, strict=True):
+            talker.propagate = propagated
 
 
 def _service(address: Secret) -> apprise.NotifyBase:

@@ -27,6 +27,7 @@ from gateway.errors import Retry, Undeliverable
 from gateway.model import Notice
 from gateway.notify.bots import EVERYBODY, MOBILE, judged, signature
 from gateway.notify.pace import Pace
+from gateway.notify.phones import masked
 from gateway.notify.provider import Provider, needed_secret
 from gateway.notify.text import fit, whole
 from gateway.schema import Strict
@@ -74,7 +75,9 @@ class Channel:
         """An address is a mobile number, ``all`` or nothing."""
         if notice.to in {"", EVERYBODY} or MOBILE.fullmatch(notice.to):
             return ""
-        return f"{notice.to!r} is no mobile number of a member; write one, all, or nothing for the group"
+        return (
+            f"{masked(notice.to)!r} is no mobile number of a member; write one, all, or nothing for the group"
+        )
 
     def deliver(self, notice: Notice) -> Delivered:
         """See :class:`gateway.contracts.Channel`."""

@@ -40,7 +40,7 @@ from gateway.errors import Broken, DeliveryError, Retry, Uncertain, Undeliverabl
 from gateway.model import Notice, Severity
 from gateway.notify.picture import kind_of
 from gateway.notify.picture import problem as picture_problem
-from gateway.notify.provider import needed_secret
+from gateway.notify.provider import distrust, needed_secret
 from gateway.notify.text import fit, headline, plain
 from gateway.schema import Strict
 
@@ -120,6 +120,7 @@ class Channel:
         settings = self._settings
         sock: socket.socket | None = None
         spare: socket.socket | None = None
+        session: smtplib.SMTP | None = None
         watch: threading.Timer | None = None
         try:
             address = settings.host, settings.port or _PORTS[settings.security]
@@ -132,12 +133,12 @@ class Channel:
                 sock = self._trust().wrap_socket(sock, server_hostname=settings.host)
             session = smtplib.SMTP(local_hostname=_literal(sock), timeout=STEP_S)
             session.sock = sock
-            sock = self._open(session, sock)
+            self._open(session, sock)
             yield session
             with suppress(OSError, smtplib.SMTPException):
                 session.quit()
         except ssl.SSLCertVerificationError as error:
-            raise Broken(f"{settings.host}: {error.verify_message}") from error
+            raise distrust(f"{settings.host}: {error.verify_message}") from error
         except smtplib.SMTPNotSupportedError as error:
             raise Broken(f"{settings.host}: {error}; is security: right?") from error
         except smtplib.SMTPResponseException as error:
@@ -147,12 +148,12 @@ class Channel:
         finally:
             if watch is not None:
                 watch.cancel()
-            for end in (spare, sock):
+            for end in (session, spare, sock):
                 if end is not None:
                     end.close()
 
-    def _open(self, session: smtplib.SMTP, sock: socket.socket) -> socket.socket:
-        """Greeting, encryption, name and password; gives what is to be closed in the end."""
+    def _open(self, session: smtplib.SMTP, sock: socket.socket) -> None:
+        """Greeting, encryption, name and password."""
         settings = self._settings
         _expect(session.getreply(), Retry)
         if settings.security == "starttls":
@@ -160,14 +161,15 @@ class Channel:
             if not session.has_extn("starttls"):
                 raise Broken(f"{settings.host} offers no STARTTLS; is security: right?")
             _expect(session.docmd("STARTTLS"), Broken)
-            sock = session.sock = self._trust().wrap_socket(sock, server_hostname=settings.host)
+            if session.file is not None:
+                session.file.close()
+            session.sock = self._trust().wrap_socket(sock, server_hostname=settings.host)
             session.file = None  # what came before the encryption is forgotten (RFC 3207 4.2)
             session.esmtp_features = {}
         _expect(session.ehlo(), Broken)
         if settings.username is not None and settings.password_file is not None:
             password = needed_secret(settings.password_file, "password_file")
             session.login(settings.username, password.reveal())
-        return sock
 
     def _trust(self) -> ssl.SSLContext:
         try:
