@@ -91,9 +91,11 @@ def gateway(site: Path, environment: Mapping[str, str] | None = None) -> Iterato
 
 
 @contextlib.asynccontextmanager
-async def house(folder: Path, clock: ManualClock) -> AsyncIterator[House]:
+async def house(
+    folder: Path, clock: ManualClock, text: str = "site: {slug: demo}\napi: {port: 0}\n"
+) -> AsyncIterator[House]:
     """A house inside the test, under a clock that the test moves; no sources but its own health."""
-    (folder / "village.yaml").write_text("site: {slug: demo}\napi: {port: 0}\n", encoding="utf-8")
+    (folder / "village.yaml").write_text(text, encoding="utf-8")
     building = House(load_site(folder), folder / "state", clock)
     stop, ready = asyncio.Event(), asyncio.Event()
     task = asyncio.create_task(building.run(stop, ready.set))

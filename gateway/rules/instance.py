@@ -129,8 +129,9 @@ class Instance:
             reasons: Of its flag.
             at: Event time [s].
         """
-        for leaf in self._sorted[name]:
-            leaf.complained(quantity, reasons)
+        told = [leaf.complained(quantity, reasons) for leaf in self._sorted[name]]
+        if True not in told:
+            return []
         self.doubt = False
         return self.move(at, fresh=True)
 
@@ -151,7 +152,7 @@ class Instance:
         no_data = self._no_data(at)
         for step in self._steps:
             verdict = step.verdict(at) if no_data is None else no_data
-            step.state.advance(at, verdict, fresh=fresh, unknown=self.unknown)
+            step.state.advance(at, verdict, fresh=fresh, unknown=self.unknown and no_data is None)
             if verdict is True:
                 self.true_at = max(self.true_at, at)
         changes = self._settle(at)

@@ -66,7 +66,7 @@ class StepState:
             self.since = at  # the clock was set back
         if verdict is True:
             self._true(at, fresh=fresh)
-        elif verdict is False or (self.phase is Phase.RECOVERING and not unknown):
+        elif (verdict is False or self.phase is Phase.RECOVERING) and (fresh or not unknown):
             self._false(at)
         if self.phase is Phase.PENDING and self._often() and at - self.since >= self.delays.hold:
             self.phase = Phase.ON

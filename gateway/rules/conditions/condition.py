@@ -29,8 +29,14 @@ class Condition:
     def heard(self, now: float) -> None:
         """A usable reading came, on the gateway's clock."""
 
-    def complained(self, quantity: str, reasons: frozenset[str]) -> None:
-        """A reading of any flag came, with the reasons of its flag."""
+    def complained(self, quantity: str, reasons: frozenset[str]) -> bool:
+        """A reading of any flag came, with the reasons of its flag.
+
+        Returns:
+            Whether that is worth judging.
+        """
+        del quantity, reasons
+        return False
 
     def happened(self, kind: str, at: float, score: float) -> None:
         """An event came."""

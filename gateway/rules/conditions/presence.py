@@ -63,14 +63,17 @@ class Flagged(Condition):
         self._complaining: dict[str, str] = {}
         self.figure = None
 
-    def complained(self, quantity: str, reasons: frozenset[str]) -> None:
-        """What each quantity says of itself."""
+    def complained(self, quantity: str, reasons: frozenset[str]) -> bool:
+        """What each quantity says of itself; nearly always nothing."""
+        if not reasons and not self._complaining and self.figure is not None:
+            return False
         found = sorted(reasons & self._reasons)
         if found:
             self._complaining[quantity] = found[0]
         else:
             self._complaining.pop(quantity, None)
         self.figure = float(len(self._complaining))
+        return True
 
     def judge(self, now: float) -> bool | None:
         """Whether any does."""

@@ -225,3 +225,12 @@ class TestTimes:
         told = Teller(FILL + "times: 2")
         told.read(0, "fill", 90)
         assert told.pass_until(0, 60) == PENDING
+
+
+def test_calming_down_is_not_over_while_the_sensor_has_no_value():
+    told = Teller(FILL + "keep: 30 min")
+    told.read(0, "fill", 81)
+    told.read(10, "fill", 50)
+    told.missing(20, "fill")
+    assert told.pass_until(20, 120) == RECOVERING
+    assert told.read(121, "fill", 50) == OFF
