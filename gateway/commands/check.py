@@ -14,10 +14,13 @@ from gateway import files
 from gateway.catalogue import DeviceModel, Example
 from gateway.clock import SystemClock
 from gateway.commands.decode import report
+from gateway.commands.notify import channel_context
 from gateway.commands.read import context_for
 from gateway.contracts import SinkContext
 from gateway.errors import BadReply, Fault, SettingsError
+from gateway.model import Notice
 from gateway.names import gap_warnings
+from gateway.people import masked
 from gateway.site import Site, load_site
 
 HELP = (
@@ -42,13 +45,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what was checked; raise SettingsError with everything that is wrong."""
     site = load_site(args.site)
-    faults = _source_faults(site) + _example_faults(site)
+    faults = _source_faults(site) + _example_faults(site) + _address_faults(site)
     if faults:
         raise SettingsError(*faults)
     used = {device.model.model for device in site.devices.values() if device.model}
     print(
         f"{site.path}: ok: {len(site.devices)} devices of {len(used)} models, {len(site.sources)} sources,"
-        f" {len(site.sinks)} sinks; {len(site.catalogue)} device models with their examples"
+        f" {len(site.sinks)} sinks, {len(site.channels)} channels;"
+        f" {len(site.catalogue)} device models with their examples"
     )
     for warning in gap_warnings(files.read_yaml(site.path), site.village, datetime.now(UTC)):
         print(warning, file=sys.stderr)
@@ -67,6 +71,28 @@ def _source_faults(site: Site) -> list[Fault]:
                 key = fault.key if fault.key.startswith("devices.") else f"sources.{name}.{fault.key}"
                 place: files.Where = tuple(key.split(".", 2))
                 faults.append(Fault(str(site.path), document.line(place), key, fault.problem, fault.remedy))
+    return faults
+
+
+def _address_faults(site: Site) -> list[Fault]:
+    """Addresses of people that their channel cannot use; a channel of templates says so only when it sends."""
+    document = files.read_yaml(site.path)
+    channels = {
+        name: plugin.module.Channel(plugin.settings, channel_context(site, name, Path()))
+        for name, plugin in site.channels.items()
+        if "templates" not in type(plugin.settings).model_fields
+    }
+    faults = []
+    for slug, person in site.village.people.items():
+        for index, contact in enumerate(person.contacts):
+            if contact.channel not in channels:
+                continue
+            unfit = channels[contact.channel].unfit(Notice("check", contact.to, "check", "check"))
+            if unfit:
+                shown = unfit.replace(contact.to, masked(contact.to)) if contact.to else unfit
+                faults.append(
+                    document.fault(("people", slug, "channels", index), f"{contact.channel}: {shown}")
+                )
     return faults
 
 

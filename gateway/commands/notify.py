@@ -13,12 +13,14 @@ from gateway.clock import SystemClock
 from gateway.contracts import Channel, ChannelContext
 from gateway.errors import Broken, DeliveryError, Fault, Retry, SettingsError, Uncertain
 from gateway.model import Notice, Severity
+from gateway.people import masked
 from gateway.site import Site, load_site, load_words
 from gateway.words import Language, Words
 
 HELP = "the ways to tell people: list them, send a marked test message through one"
 EXAMPLE = """
 village notify channels /etc/village
+village notify test /etc/village --person wang
 village notify test /etc/village --channel mail --to li@example.com
 village notify test /etc/village --channel wecom --to LiLei --text "3号桶已满" --picture bin.jpg
 """
@@ -33,12 +35,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
     test = what.add_parser("test", help="send one marked test message and show what the service says")
     test.add_argument("site", type=Path, help="folder with village.yaml")
-    test.add_argument("--channel", required=True, help="name of the channel in the site file")
-    test.add_argument("--to", default="", help="address of the person there; without it the whole group")
+    who = test.add_mutually_exclusive_group(required=True)
+    who.add_argument("--person", help="somebody of the site file, through each of his channels")
+    who.add_argument("--channel", help="name of one channel in the site file")
+    test.add_argument("--to", default="", help="with --channel: address there; without it the whole group")
     test.add_argument("--text", default="", help="what to say; it is marked as a test all the same")
     test.add_argument("--picture", type=Path, help="JPEG or PNG to send along")
     test.add_argument("--severity", choices=[level.word for level in Severity], default=Severity.INFO.word)
-    test.add_argument("--lang", choices=["zh", "en"], help="default: the site's")
+    test.add_argument("--lang", choices=["zh", "en"], help="default: the person's or the site's")
     channels = what.add_parser("channels", help="list the channels of the site file")
     channels.add_argument("site", type=Path, help="folder with village.yaml")
 
@@ -61,21 +65,34 @@ def _list(site: Site) -> int:
 
 
 def _test(site: Site, args: argparse.Namespace) -> int:
-    language: Language = args.lang or site.village.site.language
+    if args.person is None:
+        return _one(site, args, args.channel, args.to, args.lang or site.village.site.language)
+    if args.to:
+        raise SettingsError(Fault("", 0, "--to", "goes with --channel; a person has addresses of his own"))
+    person = site.village.people.get(args.person)
+    if person is None:
+        near = files.nearest(args.person, list(site.village.people))
+        raise SettingsError(Fault(str(site.path), 0, f"people.{args.person}", "no such person", near))
+    if not person.contacts:
+        raise SettingsError(Fault(str(site.path), 0, f"people.{args.person}", "has no channels"))
+    language: Language = args.lang or person.language or site.village.site.language
+    codes = []
+    for contact in person.contacts:
+        print(f"{contact.channel} {masked(contact.to)}".rstrip(), flush=True)
+        codes.append(_one(site, args, contact.channel, contact.to, language))
+    return max(codes)
+
+
+def _one(site: Site, args: argparse.Namespace, name: str, to: str, language: Language) -> int:
+    """One message through one channel."""
     say = load_words(language)
-    notice = _notice(args, say)
-    plugin = site.channels.get(args.channel)
+    notice = _notice(args, to, say)
+    plugin = site.channels.get(name)
     if plugin is None:
-        near = files.nearest(args.channel, list(site.channels))
-        raise SettingsError(Fault(str(site.path), 0, f"channels.{args.channel}", "no such channel", near))
+        near = files.nearest(name, list(site.channels))
+        raise SettingsError(Fault(str(site.path), 0, f"channels.{name}", "no such channel", near))
     with tempfile.TemporaryDirectory(prefix="village-notify-") as folder:
-        context = ChannelContext(
-            name=args.channel,
-            site=site.village.site.name or site.village.site.slug,
-            language=language,
-            clock=SystemClock(),
-            state_dir=Path(folder),
-        )
+        context = channel_context(site, name, Path(folder), language)
         channel: Channel = plugin.module.Channel(plugin.settings, context)
         try:
             return _deliver(channel, notice, say)
@@ -83,11 +100,24 @@ def _test(site: Site, args: argparse.Namespace) -> int:
             channel.close()
 
 
-def _notice(args: argparse.Namespace, say: Words) -> Notice:
+def channel_context(
+    site: Site, name: str, state_dir: Path, language: Language | None = None
+) -> ChannelContext:
+    """What a channel of this site is built with."""
+    return ChannelContext(
+        name=name,
+        site=site.village.site.name or site.village.site.slug,
+        language=language or site.village.site.language,
+        clock=SystemClock(),
+        state_dir=state_dir,
+    )
+
+
+def _notice(args: argparse.Namespace, to: str, say: Words) -> Notice:
     text = "\n".join(part for part in (say("notify.test_text"), args.text) if part)
     return Notice(
         id=f"test-{secrets.token_hex(8)}",
-        to=args.to,
+        to=to,
         subject=say("notify.test_subject"),
         text=text,
         severity=Severity[args.severity.upper()],

@@ -10,10 +10,31 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from gateway.errors import Broken, DeliveryError, Retry, Undeliverable
+from gateway.notify.phones import national
 from gateway.notify.provider import Answer
 
-MOBILE = re.compile(r"(\+\d{1,4}-)?1?\d{5,14}")
 EVERYBODY = "all"
+_ABROAD = re.compile(r"\+[1-9]\d{0,3}-\d{5,14}")  # as DingTalk shows numbers of other countries
+
+
+def member(to: str) -> str:
+    """The mobile number by which a member of the group is called: eleven digits, or ``+852-...`` abroad.
+
+    Raises:
+        ValueError: It is none; the words hide its middle.
+    """
+    return to if _ABROAD.fullmatch(to) and not to.startswith("+86-") else national(to)
+
+
+def unfit(to: str) -> str:
+    """Why an address is neither a member nor everybody nor the group; empty when it is."""
+    if to in {"", EVERYBODY}:
+        return ""
+    try:
+        member(to)
+    except ValueError as error:
+        return f"{error}; or write all, or nothing for the group"
+    return ""
 
 
 def signature(key: bytes, message: bytes) -> str:

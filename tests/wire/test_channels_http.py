@@ -167,7 +167,7 @@ def test_an_answer_that_repeats_our_secret_is_blotted_out(kind: str, tmp_path: P
 
 def test_dingtalk_signs_with_timestamp_and_secret(tmp_path: Path) -> None:
     with scripted(says(OK["dingtalk"])) as server:
-        channel("dingtalk", tmp_path, server.port, keyword="告警").deliver(notice(to="13800000000"))
+        channel("dingtalk", tmp_path, server.port, keyword="告警").deliver(notice(to="+86 138 0000 0000"))
         target, _, body = sent(server)
     query = parse_qs(urlsplit(target).query)
     stamp = str(int(AT.timestamp() * 1000))

@@ -25,9 +25,8 @@ from pydantic import Field
 from gateway.contracts import ChannelContext, Delivered
 from gateway.errors import Retry, Undeliverable
 from gateway.model import Notice
-from gateway.notify.bots import EVERYBODY, MOBILE, judged, signature
+from gateway.notify.bots import EVERYBODY, judged, member, signature, unfit
 from gateway.notify.pace import Pace
-from gateway.notify.phones import masked
 from gateway.notify.provider import Provider, needed_secret
 from gateway.notify.text import fit, whole
 from gateway.schema import Strict
@@ -73,11 +72,7 @@ class Channel:
 
     def unfit(self, notice: Notice) -> str:
         """An address is a mobile number, ``all`` or nothing."""
-        if notice.to in {"", EVERYBODY} or MOBILE.fullmatch(notice.to):
-            return ""
-        return (
-            f"{masked(notice.to)!r} is no mobile number of a member; write one, all, or nothing for the group"
-        )
+        return unfit(notice.to)
 
     def deliver(self, notice: Notice) -> Delivered:
         """See :class:`gateway.contracts.Channel`."""
@@ -112,11 +107,11 @@ class Channel:
     def _text(self, notice: Notice) -> str:
         """With the keyword and the ``@`` that the client shows, which must survive a cut."""
         text = whole(notice, self._context)
-        tail = f"\n@{notice.to}" if MOBILE.fullmatch(notice.to) else ""
+        tail = f"\n@{member(notice.to)}" if notice.to not in {"", EVERYBODY} else ""
         if self._settings.keyword not in text:
             tail = f"\n{self._settings.keyword}{tail}"
         return fit(text, ROOM_BYTES - len(tail.encode()), self._context.language) + tail
 
 
 def _called(to: str) -> dict[str, object]:
-    return {"atMobiles": [to] if to not in {"", EVERYBODY} else [], "isAtAll": to == EVERYBODY}
+    return {"atMobiles": [member(to)] if to not in {"", EVERYBODY} else [], "isAtAll": to == EVERYBODY}

@@ -26,9 +26,8 @@ from gateway.contracts import ChannelContext, Delivered
 from gateway.credentials import Secret
 from gateway.errors import DeliveryError, Undeliverable
 from gateway.model import Notice
-from gateway.notify.bots import EVERYBODY, MOBILE, judged
+from gateway.notify.bots import EVERYBODY, judged, member, unfit
 from gateway.notify.pace import Pace
-from gateway.notify.phones import masked
 from gateway.notify.picture import problem as picture_problem
 from gateway.notify.provider import Provider, needed_secret
 from gateway.notify.text import fit, whole
@@ -64,18 +63,14 @@ class Channel:
 
     def unfit(self, notice: Notice) -> str:
         """An address is a mobile number, ``all`` or nothing."""
-        if notice.to in {"", EVERYBODY} or MOBILE.fullmatch(notice.to):
-            return ""
-        return (
-            f"{masked(notice.to)!r} is no mobile number of a member; write one, all, or nothing for the group"
-        )
+        return unfit(notice.to)
 
     def deliver(self, notice: Notice) -> Delivered:
         """See :class:`gateway.contracts.Channel`; a picture that is refused does not take back the text."""
         if problem := self.unfit(notice):
             raise Undeliverable(problem)
         key = needed_secret(self._settings.key_file, "key_file")
-        called = [f"@{EVERYBODY}" if notice.to == EVERYBODY else notice.to] if notice.to else []
+        called = [] if not notice.to else ["@all" if notice.to == EVERYBODY else member(notice.to)]
         text = fit(whole(notice, self._context), ROOM_BYTES, self._context.language)
         words = self._send(
             key, {"msgtype": "text", "text": {"content": text, "mentioned_mobile_list": called}}

@@ -99,3 +99,55 @@ def test_the_channels_are_listed_and_none_is_said(tmp_path: Path, capsys: pytest
     (tmp_path / "village.yaml").write_text("site: {slug: liuhe}\n", encoding="utf-8")
     assert main(["notify", "channels", str(tmp_path)]) == 0
     assert "docs/channels.md" in capsys.readouterr().out
+
+
+PEOPLE = """
+  mail: {type: email, host: 127.0.0.1, port: 1, security: none, sender: a@example.com}
+people:
+  wang:
+    name: 王小一
+    language: en
+    phones: ["+86 139 0000 0101"]
+    channels: [{channel: screen}, {channel: group}]
+cells:
+  village: {kind: village, name: 村, members: [wang]}
+"""
+
+
+def test_a_person_is_tried_through_each_of_his_channels_in_his_language(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with scripted(says(0, "ok")) as server:
+        folder = site(tmp_path, server.url)
+        with (tmp_path / "village.yaml").open("a", encoding="utf-8") as file:
+            file.write(PEOPLE.lstrip("\n"))
+        assert main(["notify", "test", folder, "--person", "wang"]) == 0
+        assert b'"atMobiles":["13900000101"]' in server.heard[0]
+    shown = capsys.readouterr()
+    assert "TEST" in shown.err
+    assert shown.out.splitlines() == [
+        "screen ***01",
+        "delivered: shown",
+        "group ***01",
+        "accepted by the service: ok",
+    ]
+    assert main(["notify", "test", folder, "--person", "wan"]) == 78
+    assert "no such person; did you mean wang?" in capsys.readouterr().err
+
+
+def test_check_finds_an_address_that_its_channel_cannot_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = site(tmp_path)
+    with (tmp_path / "village.yaml").open("a", encoding="utf-8") as file:
+        file.write(PEOPLE.lstrip("\n"))
+    assert main(["check", folder]) == 0
+    assert "3 channels" in capsys.readouterr().out
+    text = (tmp_path / "village.yaml").read_text(encoding="utf-8")
+    wrong = text.replace("{channel: group}]", "{channel: mail}]")
+    (tmp_path / "village.yaml").write_text(wrong, encoding="utf-8")
+    assert main(["check", folder]) == 78
+    told = capsys.readouterr().err
+    assert "village.yaml:11: people.wang.channels[1]: mail: " in told
+    assert "is no mail address" in told
+    assert "13900000101" not in told
