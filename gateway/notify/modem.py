@@ -33,6 +33,7 @@ DIAL_S = 30.0
 SLICE_S = 0.05
 LONGEST_LINE = 1024
 MOST_KEPT = 200
+FEWEST_PINS = 2  # the last try is a person's
 _FINAL = (
     "OK",
     "ERROR",
@@ -194,10 +195,26 @@ class Modem:
             raise Broken(f"the SIM card asks for {wants}; put it into a telephone and answer there")
         if pin is None:
             raise Broken("the SIM card wants its PIN; write pin_file:")
+        left = self._pins_left()
+        if left is not None and left < FEWEST_PINS:
+            tries = f"{left} tries" if left != 1 else "one try"
+            raise Broken(f"the SIM card has {tries} left; put it into a telephone and type the PIN in there")
         try:
             self.ask(f'+CPIN="{pin.reveal()}"', within_s=self._answer_s * 2)
         except Said as said:
             raise WrongPin(f"the SIM card refused its PIN ({said.line})") from said
+
+    def _pins_left(self) -> int | None:
+        """How many tries are left (27.007 8.65); ``None`` when the modem does not tell."""
+        try:
+            lines = self.ask("+CPINR", "+CPINR:")
+        except Said:
+            return None
+        for line in lines:
+            left = _field(line, 1)
+            if _field(line, 0).strip('"') == "SIM PIN" and left.isdecimal():
+                return int(left)
+        return None
 
     def registered(self, within_s: float) -> None:
         """Wait until the modem is in a network; raises Retry."""

@@ -92,10 +92,10 @@ def fill(template: Template, notice: Notice, *, most: int) -> dict[str, str]:
     Raises:
         ValueError: One is absent, empty, too long, or holds what the provider refuses; all of them, in words.
     """
-    given = {"subject": notice.subject, "text": notice.text, **notice.variables}
+    own = {"subject": notice.subject, "text": notice.text}
     faults, filled = [], {}
     for name, variable in template.variables.items():
-        value = given.get(name, "").strip()
+        value = (notice.variables.get(name) or own.get(name, "")).strip()
         fault = _fault(value, variable, most)
         if fault:
             faults.append(f"variable {name!r} {fault}")

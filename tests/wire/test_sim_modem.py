@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from gateway.__main__ import main
 from gateway.contracts import ChannelContext
 from gateway.errors import Broken, Retry, Uncertain, Undeliverable
 from gateway.model import Notice, Severity
@@ -268,6 +269,21 @@ def test_a_wrong_pin_is_tried_once_in_all_lives_and_a_new_one_again(modem, build
     assert build(pin_file=str(file)).deliver(notice()).provider_id == "1"
 
 
+@pytest.mark.parametrize(("left", "tried"), [(3, True), (2, True), (1, False), (0, False)])
+def test_the_last_try_of_the_pin_is_left_to_a_person(modem, build, tmp_path, left, tried):
+    modem.pin = "4711"
+    modem.table["AT+CPINR"] = f"+CPINR: SIM PIN,{left},3\n+CPINR: SIM PUK,10,10\nOK"
+    file = tmp_path / "pin"
+    file.write_text("4711")
+    file.chmod(0o600)
+    if tried:
+        assert build(pin_file=str(file)).deliver(notice()).provider_id == "1"
+    else:
+        with pytest.raises(Broken, match="left"):
+            build(pin_file=str(file)).deliver(notice())
+    assert any(line.startswith("AT+CPIN=") for line in modem.heard) is tried
+
+
 @pytest.mark.parametrize(
     ("answer", "words"), [("+CME ERROR: 10", "no SIM card"), ("+CPIN: SIM PUK\nOK", "asks for SIM PUK")]
 )
@@ -395,3 +411,17 @@ def test_an_sms_a_minute_and_no_number_that_is_none(modem, build):
     assert "empty" in channel.unfit(Notice("n", TEL, " ", " "))
     channel.close()
     assert len(modem.bodies) == 1
+
+
+def test_a_person_tries_it_with_village_notify(modem, tmp_path, capsys):
+    (tmp_path / "village.yaml").write_text(
+        "site: {slug: qingshan, name: 青山村, language: zh, timezone: Asia/Shanghai}\n"
+        f"channels:\n  sim: {{type: sim_modem, port: {modem.port}}}\n",
+        encoding="utf-8",
+    )
+    assert main(["notify", "test", str(tmp_path), "--channel", "sim", "--to", TEL]) == 0
+    assert "CHINA MOBILE, signal -71 dBm" in capsys.readouterr().out
+    assert len(modem.bodies) == 1
+    modem.taken = ["+CMS ERROR: 21"]
+    assert main(["notify", "test", str(tmp_path), "--channel", "sim", "--to", TEL]) == 65
+    assert "no money" in capsys.readouterr().err

@@ -97,3 +97,5 @@ def test_a_kind_of_message_without_a_template_takes_the_default_or_is_refused_wi
 def test_subject_and_text_may_be_variables():
     plain = Template.model_validate({"code": "1", "variables": {"subject": {}, "text": {}}})
     assert fill(plain, notice(), most=35) == {"subject": "满", "text": "垃圾桶满了"}
+    assert fill(plain, notice(text=""), most=35)["text"] == "垃圾桶满了"
+    assert fill(plain, notice(text="三号桶"), most=35)["text"] == "三号桶"
