@@ -177,7 +177,7 @@ def blotted(text: str, hide: Sequence[Secret]) -> str:
     for secret in hide:
         shown = secret.reveal()
         if len(shown) >= SHORTEST_SECRET:
-            for shape in {shown, quote(shown, safe=""), quote(shown)}:
+            for shape in (quote(shown, safe=""), quote(shown), shown):  # the longer ones first
                 text = text.replace(shape, "***")
     return text
 
