@@ -244,7 +244,8 @@ def test_close_wakes_a_send_that_hangs(build: Build) -> None:
             time.sleep(0.01)
         sink.close()
         thread.join(3)
-        assert [type(error) for error in errors] == [NoAnswer]
+        assert len(errors) == 1
+            assert isinstance(errors[0], Unavailable)
         with pytest.raises(Unavailable, match="closed"):
             sink.send(ENTRIES)
 
