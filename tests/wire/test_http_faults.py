@@ -23,7 +23,7 @@ from gateway.model import Reading
 from gateway.site import load_quantities
 from gateway.store.influx2 import Influx2
 from gateway.store.sinks import influxdb
-from gateway.web.post import NoAnswer, Server
+from gateway.web.post import Server
 from tests.servers import free_port
 from tests.wire.scripted import Answer, cut, dripped, mute, raw, read_request, replied, scripted
 
@@ -245,7 +245,7 @@ def test_close_wakes_a_send_that_hangs(build: Build) -> None:
         sink.close()
         thread.join(3)
         assert len(errors) == 1
-            assert isinstance(errors[0], Unavailable)
+        assert isinstance(errors[0], Unavailable)
         with pytest.raises(Unavailable, match="closed"):
             sink.send(ENTRIES)
 
