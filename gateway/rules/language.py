@@ -333,7 +333,7 @@ class Rule(Strict):
         latch: Firing stays until a person has confirmed it.
         ends_after: An event is over when it has not come again for this long.
         no_data: What no usable reading means: hold the state, alarm, or normal.
-        blind: How long without a usable reading is too long; default three intervals, an hour at least.
+        blind: How long without a usable reading is too long; default six intervals, two hours at least.
         judge: Flags that count; by default GOOD and UNKNOWN, for safety quantities also SUSPECT and FAIL.
         confirmed_by: A second witness.
         tell: Roles that are told; batch, never_quiet, parent: how (for the telling of alerts).

@@ -31,7 +31,8 @@ GATEWAY = "gateway"
 _PLAIN = frozenset(
     {"", "away_from", "sum_over", "mean_over", "min_over", "max_over", "median_over", "percentile_over"}
 )
-SHORTEST_BLIND_S = 3600.0
+BLIND_INTERVALS = 6  # a silent device is told after three (devices reference 8.3), and is not blind
+SHORTEST_BLIND_S = 7200.0
 NORMAL_FLAGS = frozenset({Flag.GOOD, Flag.UNKNOWN})
 SAFETY_FLAGS = NORMAL_FLAGS | {Flag.SUSPECT, Flag.FAIL}  # devices reference 8.4, "safety rule"
 
@@ -95,7 +96,7 @@ class Plan:
         """How long without a usable reading is too long [s]."""
         if self.rule.blind is not None:
             return self.rule.blind.seconds(period)
-        return max(3 * period, SHORTEST_BLIND_S)
+        return max(BLIND_INTERVALS * period, SHORTEST_BLIND_S)
 
     def _witness(self, confirmed: Confirmed) -> Plan:
         rule = self.rule.model_copy(

@@ -394,7 +394,13 @@ class Rulebook:
             valued = name in plan.valued
             ears.append(_Ear(instance, name, valued=valued, flagwise=name in plan.flagwise, witness=witness))
             known = self._quantities.get(quantity)
-            if valued and witness is None and known is not None and known.kind == "gauge":
+            if (
+                device is not None
+                and valued
+                and witness is None
+                and known is not None
+                and known.kind == "gauge"
+            ):
                 limit = plan.blind_after(instance.period)
                 self._blindness.watch(series, limit, safety=known.safety)
         return ears
