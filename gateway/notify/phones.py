@@ -21,11 +21,12 @@ def national(number: str, *, landline: bool = False) -> str:
     Raises:
         ValueError: It is none; the words hide its middle.
     """
-    plain = _FILLING.sub("", number)
-    for prefix in ("+86", "0086"):
-        plain = plain.removeprefix(prefix)
+    written = _FILLING.sub("", number)
+    plain = written.removeprefix("+86").removeprefix("0086")
     if plain.startswith("86") and len(plain) == 13:
         plain = plain[2:]
+    if plain != written and not plain.startswith(("0", "1")):
+        plain = "0" + plain  # a fixed line loses the zero of its area code behind +86
     if _MOBILE.fullmatch(plain) or (landline and _LANDLINE.fullmatch(plain)):
         return plain
     right = "eleven digits such as 139xxxxxxxx" + (", or a fixed line with its area code" if landline else "")

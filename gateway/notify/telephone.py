@@ -66,6 +66,14 @@ class Telephone(ABC):
         self._unsure = _Unsure(context.state_dir / "uncertain.json")
         self._closed = threading.Event()
 
+    def unfit_number(self, notice: Notice) -> str:
+        """Why this is no telephone number for this channel, in words; empty when it is one."""
+        try:
+            self._number(notice)
+        except ValueError as error:
+            return str(error)
+        return ""
+
     def unfit(self, notice: Notice) -> str:
         """Why this message cannot go this way, in words; empty when it can."""
         try:

@@ -7,7 +7,7 @@
         type: aliyun_voice
         access_key_id: LTAI5tExample
         access_key_secret_file: aliyun-secret
-        caller: "057112345678"        # left out: the provider's shared numbers
+        caller: "057112345678"        # left out: the provider's shared numbers; a call with keys needs it
         templates:
           river_high: {code: TTS_123456, variables: {level: {kind: number}}}
           fire: {code: TTS_111111, keys: {"1": TTS_222222}, goodbye: TTS_333333}
@@ -26,9 +26,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from gateway.contracts import ChannelContext, Delivered
 from gateway.errors import DeliveryError, Undeliverable
@@ -101,6 +101,12 @@ class Settings(Strict):
         seconds=15
     )
 
+    @model_validator(mode="after")
+    def _own_number(self) -> Self:
+        if self.caller is None and any(template.keys for template in self.templates.values()):
+            raise ValueError("a call that asks for a key needs a number of one's own; write caller:")
+        return self
+
 
 class Channel(Telephone):
     """Calls by Alibaba Cloud."""
@@ -115,10 +121,7 @@ class Channel(Telephone):
         return national(notice.to, landline=True)
 
     def _check(self, notice: Notice) -> None:
-        template = template_of(self._settings.templates, notice)
-        fill(template, notice, most=MOST)
-        if template.keys and self._settings.caller is None:
-            raise ValueError("a call that asks for a key needs a number of one's own; write caller:")
+        fill(template_of(self._settings.templates, notice), notice, most=MOST)
 
     def _send(self, notice: Notice, number: str) -> Delivered:
         template = template_of(self._settings.templates, notice)

@@ -26,6 +26,8 @@ def test_what_is_no_number_is_refused_without_being_shown(written):
 
 def test_a_fixed_line_can_be_called_but_gets_no_sms():
     assert national("0571-88776655", landline=True) == "057188776655"
+    assert national("+86 571 8877 6655", landline=True) == "057188776655"
+    assert e164("+86 571 8877 6655", landline=True) == "+8657188776655"
     assert e164("0571-88776655", landline=True) == "+8657188776655"
     with pytest.raises(ValueError, match="eleven digits"):
         national("0571-88776655")
