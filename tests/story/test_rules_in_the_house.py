@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from gateway import control
+from gateway.__main__ import main
 from gateway.app import House
 from gateway.clock import ManualClock
 from gateway.commands.status import alert_lines
@@ -252,3 +254,51 @@ class TestFiles:
         rules = self.load(tmp_path, "", "rules: {disable: [bin-full]}\n")
         assert not rules.judged("bin-full")
         assert rules.judged("bin-tipped")
+
+
+class TestCommands:
+    async def test_the_journal_of_the_box_is_judged_again(self, tmp_path, clock, capsys):
+        async with house(tmp_path, clock, SITE) as building:
+            for minute, fill in enumerate((50, 90, 91, 10)):
+                await say(building, "bin-1/fill", fill, minute * 10)
+        words = ["replay", "--days", "3660", "--site", str(tmp_path), "--rules", "--json"]
+        assert await asyncio.to_thread(main, words) == 0
+        out, err = capsys.readouterr()
+        lines = [json.loads(line) for line in out.splitlines()]
+        firing = [one for one in lines if one["rule"] == "bin-full" and one["to"] == "firing"]
+        assert [(one["target"], one["severity"], one["from"]) for one in firing] == [
+            ("bin-1", "yellow", "pending")
+        ]
+        assert set(firing[0]) == {"at", "rule", "target", "from", "to", "severity", "value", "reason"}
+        row = next(one for one in json.loads(err)["rules"] if one["rule"] == "bin-full")
+        assert (row["fired"], row["tell"]) == (1, "cleaner")
+
+    def test_all_shipped_stories_are_told(self, capsys):
+        assert main(["rules", "test"]) == 0
+        assert "75 of 75 rules" in capsys.readouterr().out
+
+    def test_a_story_that_does_not_come_true_is_named_with_its_line(self, tmp_path, capsys):
+        path = tmp_path / "own.yaml"
+        path.write_text(
+            "version: 1\nrules:\n- id: own\n  severity: red\n  when: {fill: {above: 80 %}}\n  scenario:\n"
+            "  - [0, 10, normal]\n  - [1 min, 20, firing]\n",
+            encoding="utf-8",
+        )
+        assert main(["rules", "test", str(path)]) == 1
+        assert f"{path}:8: own: after 1min: is normal, should be firing" in capsys.readouterr().err
+
+    def test_a_rule_is_explained_in_words(self, capsys):
+        assert main(["rules", "explain", "river-rise", "--lang", "en"]) == 0
+        said = capsys.readouterr().out
+        assert (
+            "water_level rise over 1h, above 0.5 m, clear below 0.2 m  [2 times in a row; over after 30min]"
+            in said
+        )
+        assert main(["rules", "explain", "river-ris"]) == 78
+        assert "did you mean river-rise" in capsys.readouterr().err
+
+    def test_the_list_says_what_is_missing(self, capsys):
+        assert main(["rules", "list", "--lang", "en"]) == 0
+        line = next(one for one in capsys.readouterr().out.splitlines() if one.startswith("river-level"))
+        assert "off" in line
+        assert "to be filled in: warning and guaranteed level" in line
