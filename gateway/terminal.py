@@ -21,6 +21,7 @@ from gateway.latest import Latest
 from gateway.model import Event, Flag, Reading, split_series
 from gateway.quantities import Quantities
 from gateway.rehearsal import in_bytes
+from gateway.rules.rulebook import ALERT
 from gateway.units import spelled
 from gateway.words import Words
 
@@ -30,6 +31,13 @@ STYLES = {
     Flag.SUSPECT: "yellow",
     Flag.FAIL: "bold red",
     Flag.MISSING: "magenta",
+}
+SEVERITY_STYLE = {
+    "info": "cyan",
+    "blue": "blue",
+    "yellow": "yellow",
+    "orange": "dark_orange",
+    "red": "bold red",
 }
 DOMAINS = ("bin", "structure", "water", "level", "soil", "weather", "air", "other")
 _DOMAIN_OF = {"waste_bin": "bin", "device": "other", "gateway": "other"}
@@ -194,7 +202,12 @@ class Page:
     def _event(self, event: Event, names: Mapping[str, str], zone: tzinfo) -> Text:
         line = Text(f"{event.at.astimezone(zone):%H:%M:%S} ", style="dim")
         line.append(f"{names.get(event.source, event.source)} ")
-        line.append(self._words.maybe(f"event.{event.kind}", event.kind), style="cyan")
+        if event.kind != ALERT:
+            line.append(self._words.maybe(f"event.{event.kind}", event.kind), style="cyan")
+            return line
+        severity, state = str(event.detail["severity"]), str(event.detail["to"])
+        line.append(f"{self._words(f'severity.{severity}')} ", style=SEVERITY_STYLE.get(severity, "cyan"))
+        line.append(f"{self._words(f'alert.{state}')} {event.detail['reason']}")
         return line
 
     def _flagged(self, reading: Reading, names: Mapping[str, str], zone: tzinfo) -> Text:

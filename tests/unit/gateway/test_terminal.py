@@ -136,6 +136,14 @@ def test_lately_tells_each_change_once_and_why(quantities: Quantities) -> None:
     assert "石桥水位 Water level no value sees no target" in page
 
 
+def test_an_alert_is_told_with_how_bad_it_is_and_why(quantities: Quantities) -> None:
+    lately = Lately()
+    detail = {"rule": "bin-full", "from": "normal", "to": "firing", "severity": "blue", "reason": "fill 76 %"}
+    lately.happened(Event("bin-01", "alert", NOON, NOON, detail=detail))
+    page = "\n".join(_drawn(_scene(Latest()), lately, quantities, "zh", (100, 40)))
+    assert "12:00:00 村口1号桶 蓝色 告警中 fill 76 %" in page
+
+
 def test_what_does_not_fit_is_cut_and_counted() -> None:
     blocks = [[Text(str(line)) for line in range(9)], [Text("a")]]
     [long, short] = spread(blocks, 2, 5)
