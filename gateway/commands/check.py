@@ -22,6 +22,8 @@ from gateway.model import Notice
 from gateway.names import gap_warnings
 from gateway.notify.telephone import Telephone
 from gateway.people import masked
+from gateway.rulefiles import RULES
+from gateway.rules.scenario import tell
 from gateway.site import Site, load_site
 
 HELP = (
@@ -46,7 +48,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what was checked; raise SettingsError with everything that is wrong."""
     site = load_site(args.site)
-    faults = _source_faults(site) + _example_faults(site) + _address_faults(site)
+    faults = _source_faults(site) + _example_faults(site) + _story_faults(site) + _address_faults(site)
     if faults:
         raise SettingsError(*faults)
     used = {device.model.model for device in site.devices.values() if device.model}
@@ -96,6 +98,17 @@ def _address_faults(site: Site) -> list[Fault]:
                     document.fault(("people", slug, "channels", index), f"{contact.channel}: {shown}")
                 )
     return faults
+
+
+def _story_faults(site: Site) -> list[Fault]:
+    """Every scenario of the site's own rules, told to them."""
+    own = site.path.parent / RULES
+    return [
+        Fault(str(written.path), written.line, f"{name}.scenario[{failure.line}]", failure.problem)
+        for name, written in site.rules.written.items()
+        if written.path.parent == own and written.rule.scenario is not None
+        for failure in tell(written.rule, site.rules.around)
+    ]
 
 
 def _example_faults(site: Site) -> list[Fault]:

@@ -287,6 +287,19 @@ class TestCommands:
         assert main(["rules", "test", str(path)]) == 1
         assert f"{path}:8: own: after 1min: is normal, should be firing" in capsys.readouterr().err
 
+    def test_check_tells_the_stories_of_a_site_too(self, tmp_path, capsys):
+        (tmp_path / "village.yaml").write_text("site: {slug: demo}\n", encoding="utf-8")
+        (tmp_path / "rules").mkdir()
+        rule = "version: 1\nrules:\n- id: own\n  severity: red\n  when: {fill: {above: 80 %}}\n"
+        path = tmp_path / "rules" / "own.yaml"
+        path.write_text(rule + "  scenario: [[0, 90, firing]]\n", encoding="utf-8")
+        assert main(["check", str(tmp_path)]) == 0
+        path.write_text(rule + "  scenario: [[0, 90, normal]]\n", encoding="utf-8")
+        assert main(["check", str(tmp_path)]) == 78
+        assert (
+            f"{path}:3: own.scenario[0]: after 0s: is firing red, should be normal" in capsys.readouterr().err
+        )
+
     def test_a_rule_is_explained_in_words(self, capsys):
         assert main(["rules", "explain", "river-rise", "--lang", "en"]) == 0
         said = capsys.readouterr().out
