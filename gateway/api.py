@@ -28,7 +28,7 @@ from starlette.routing import Route
 
 from gateway.clock import Clock
 from gateway.control import SOCKET_NAME
-from gateway.errors import SettingsError
+from gateway.errors import SettingsError, Unavailable
 from gateway.model import Reading
 from gateway.schema import duration
 from gateway.site import Site
@@ -59,6 +59,9 @@ class Served(Protocol):
     async def confirm(self, rule: str, target: str, by: str) -> bool:
         """A person has looked at an alert; False when there is none."""
 
+    async def acknowledge(self, rule: str, target: str, by: str) -> bool:
+        """A person has taken an alert on; False when there is none. Raises Unavailable."""
+
     async def reload(self) -> dict[str, Any]:
         """Apply a changed site; raises SettingsError."""
 
@@ -79,6 +82,7 @@ class Api:
             Route("/api/v1/chart/{device}/{quantity}", self._chart),
             Route("/api/v1/alerts", self._alerts),
             Route("/api/v1/alerts/confirm", self._confirm, methods=["POST"]),
+            Route("/api/v1/alerts/ack", self._acknowledge, methods=["POST"]),
             Route("/api/v1/reload", self._reload, methods=["POST"]),
         ]
         guard = Middleware(TrustedHostMiddleware, allowed_hosts=[*dict.fromkeys(hosts)])
@@ -162,6 +166,20 @@ class Api:
         if not await self._house.confirm(rule, target, by):
             return JSONResponse({"error": f"nothing of rule {rule} is open for {target}"}, 404)
         return JSONResponse({"rule": rule, "target": target})
+
+    async def _acknowledge(self, request: Request) -> Response:
+        if _from_afar(request):
+            return JSONResponse({"error": "only over the local socket"}, 403)
+        asked = request.query_params
+        rule, target, by = asked.get("rule", ""), asked.get("target", ""), asked.get("by", "").strip()[:60]
+        if not by:
+            return JSONResponse({"error": "by is missing: who has taken it on"}, 400)
+        try:
+            if not await self._house.acknowledge(rule, target, by):
+                return JSONResponse({"error": f"nothing of rule {rule} is open for {target}"}, 404)
+        except Unavailable as error:
+            return JSONResponse({"error": str(error)}, 503)
+        return JSONResponse({"rule": rule, "target": target, "by": by})
 
     async def _reload(self, request: Request) -> Response:
         if _from_afar(request):

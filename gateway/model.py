@@ -106,6 +106,7 @@ class AlertChange:
         reason: Why, e.g. ``fill 91 % above 80 %``.
         since: When this occurrence began to fire, ``None`` before it did.
         told: Whether people would be told: waiting (pending) and calming down (recovering) are shown, not told.
+        was: Severity before; what is not worse than that is no news for people.
     """
 
     at: datetime
@@ -118,6 +119,7 @@ class AlertChange:
     reason: str
     since: datetime | None = None
     told: bool = True
+    was: Severity = Severity.INFO
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,70 @@ class Receipt(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message for one person by one way, before it is queued.
+
+    Attributes:
+        kind: ``firing``, ``raised``, ``escalate`` or ``resolved``.
+        level: Of the ladder, 1 to 4.
+        person: Slug. channel: Its name. address: The person's on it.
+        way: 0 for the person's first channel, 1 for the next ...
+        language: Of the text: ``zh`` or ``en``.
+        subject: One line. text: All of it, as it will be sent.
+        template: See :class:`Notice`. variables: See :class:`Notice`.
+        severity: How bad it is.
+        critical: Sent again when it may not have arrived, and over the next way while nobody answers.
+        not_before: When. expires_at: From when on it is of no use.
+    """
+
+    kind: str
+    level: int
+    person: str
+    channel: str
+    address: str = field(repr=False)
+    way: int
+    language: str
+    subject: str
+    text: str
+    template: str
+    variables: Mapping[str, str]
+    severity: Severity
+    critical: bool
+    not_before: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What a change of an alert does to the outbox; written in one transaction with the event beside it.
+
+    Attributes:
+        rule: Its id. target: See :class:`AlertChange`.
+        occurrence: When it began to fire [ms since 1970]: tells one occurrence from the next.
+        at: When the change happened. now: On the gateway's clock.
+        rows: What is queued.
+        cancels: What still waits for this alert is taken back first.
+        reopens: An acknowledgement no longer counts.
+        acknowledged: Who has taken it on; empty: nobody just now.
+        closing: Language -> subject and text for everybody who was told; empty: they are not told of this.
+        severity: Of the closing words. keeps_s: For how long those are of use [s].
+    """
+
+    rule: str
+    target: str
+    occurrence: int
+    at: datetime
+    now: datetime
+    rows: tuple[Outgoing, ...] = ()
+    cancels: bool = False
+    reopens: bool = False
+    acknowledged: str = ""
+    closing: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    severity: Severity = Severity.INFO
+    keeps_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """What came in one go over the wire, and is written down in one go.
 
@@ -145,11 +211,13 @@ class Delivery:
         observations: In the order they were heard; may be empty when only the receipt matters.
         receipt: Settled after the commit; ``None`` when the sender cannot be told.
         expendable: Nobody can repeat it and nobody waits for it (MQTT QoS 0): thinned first when the bus is full.
+        tellings: What its events cause in the outbox, committed with them.
     """
 
     observations: tuple[Observation, ...]
     receipt: Receipt | None = None
     expendable: bool = False
+    tellings: tuple[Telling, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

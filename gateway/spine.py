@@ -7,14 +7,15 @@ alive (the supervisor of the process starts it again, and what was not acknowled
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import assert_never
 
 from gateway.bus import Bus
 from gateway.clock import Clock
 from gateway.deriver import Deriver
 from gateway.latest import Latest
-from gateway.model import AlertChange, Delivery, Event, Flag, Observation, Reading, Tick
+from gateway.model import AlertChange, Delivery, Event, Flag, Observation, Reading, Telling, Tick
 from gateway.quality.grader import Grader
 from gateway.rules.rulebook import Rulebook
 from gateway.rules.telling import event_of, net
@@ -32,6 +33,8 @@ class Spine:
         rulebook: All rules; what they change is written down, too.
         latest: The last word of every series.
         clock: For the progress that the watchdog looks at.
+        telling: What a change causes in the outbox.
+        told: Called when something was queued there or taken back.
     """
 
     def __init__(
@@ -44,6 +47,8 @@ class Spine:
         rulebook: Rulebook,
         latest: Latest,
         clock: Clock,
+        telling: Callable[[AlertChange, datetime], Telling | None] = lambda _, __: None,
+        told: Callable[[], None] = lambda: None,
     ) -> None:
         self._bus = bus
         self.grader = grader
@@ -52,6 +57,8 @@ class Spine:
         self._journal = journal
         self._latest = latest
         self._clock = clock
+        self._telling = telling
+        self._told = told
         self.flags: Counter[Flag] = Counter()
         self.events = 0
         self.passed = clock.monotonic()
@@ -68,11 +75,17 @@ class Spine:
             self.passed = self._clock.monotonic()
 
     async def tell(self, changes: Sequence[AlertChange]) -> None:
-        """Write down what the rules have changed."""
-        alerts = tuple(event_of(change, self._clock.now(), crossings) for change, crossings in net(changes))
+        """Write down what the rules have changed, and in the same transaction whom that reaches."""
+        now = self._clock.now()
+        news = net(changes)
+        alerts = tuple(event_of(change, now, crossings) for change, crossings in news)
         if alerts:
-            await self._journal.append(Delivery(alerts))
+            tellings = (self._telling(change, now) for change, _ in news)
+            await self._journal.append(
+                Delivery(alerts, tellings=tuple(one for one in tellings if one is not None))
+            )
             self._note(alerts)
+            self._told()
 
     def _graded(self, observations: Sequence[Observation]) -> Iterator[Observation]:
         """What goes into the journal: events as they are, readings graded, and what follows from them."""

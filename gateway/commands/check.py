@@ -19,12 +19,13 @@ from gateway.commands.read import context_for
 from gateway.contracts import SinkContext
 from gateway.errors import BadReply, Fault, SettingsError
 from gateway.model import Notice
-from gateway.names import gap_warnings
+from gateway.names import gap_warnings, roster_of
 from gateway.notify.telephone import Telephone
+from gateway.notify.teller import Teller
 from gateway.people import masked
 from gateway.rulefiles import RULES
 from gateway.rules.scenario import tell
-from gateway.site import Site, load_site
+from gateway.site import GATEWAY, Site, load_site, load_words
 
 HELP = (
     "validate a site: settings, device models and their examples; with --sinks also write to every database"
@@ -59,7 +60,36 @@ def run(args: argparse.Namespace) -> int:
     )
     for warning in gap_warnings(files.read_yaml(site.path), site.village, datetime.now(UTC)):
         print(warning, file=sys.stderr)
+    for warning in _unknown_roles(site):
+        print(warning, file=sys.stderr)
     return _check_sinks(site) if args.sinks else 0
+
+
+def _unknown_roles(site: Site) -> list[str]:
+    """What the rules of this site's devices call people by and nobody here answers to: warnings, no faults."""
+    if not site.village.people:
+        return []
+    language = site.village.site.language
+    teller = Teller(
+        roster_of(site.village),
+        site.devices,
+        {plan.rule.id: plan.rule for plan in site.rules.plans},
+        words={language: load_words(language)},
+        language=language,
+        zone=site.village.site.zone,
+    )
+    found: dict[str, list[str]] = {}
+    for plan in site.rules.plans:
+        for slug, device in {GATEWAY.slug: GATEWAY, **site.devices}.items():
+            for name in teller.unknown(plan.rule, device) if plan.concerns(slug, device) else ():
+                rules = found.setdefault(name, [])
+                if plan.rule.id not in rules:
+                    rules.append(plan.rule.id)
+    return [
+        f"{site.path}: warning: nobody has the role {name!r} and no group is called so, but rules tell it"
+        f" ({', '.join(rules[:3])}{' ...' if len(rules) > 3 else ''}); whoever answers for the cell is told instead"
+        for name, rules in sorted(found.items())
+    ]
 
 
 def _source_faults(site: Site) -> list[Fault]:

@@ -319,6 +319,7 @@ class Instance:
             reason=self.reason,
             since=time_of(began) if began is not None else None,
             told=told,
+            was=was,
         )
 
     def _answer(self) -> Told:

@@ -9,6 +9,8 @@ from datetime import datetime
 from gateway.model import AlertChange, Event
 from gateway.rules.rulebook import ALERT, CONFIRMED
 
+ACKNOWLEDGED = "alert_acknowledged"
+
 Net = tuple[AlertChange, int]  # the change, and how many changes that would have been told it stands for
 
 
@@ -23,7 +25,15 @@ def net(changes: Iterable[AlertChange]) -> list[Net]:
         if change.told:
             found.setdefault((change.rule, change.target), []).append(change)
     whole = [
-        (replace(many[-1], before=many[0].before, since=many[-1].since or many[0].since), len(many))
+        (
+            replace(
+                many[-1],
+                before=many[0].before,
+                since=many[-1].since or many[0].since,
+                was=many[0].was,
+            ),
+            len(many),
+        )
         for many in found.values()
     ]
     return sorted(whole, key=lambda pair: pair[0].at)
@@ -44,6 +54,12 @@ def event_of(change: AlertChange, received: datetime, crossings: int = 1) -> Eve
     if crossings > 1:
         detail["crossings"] = crossings
     return Event(change.target.partition(":")[0], ALERT, change.at, received, detail=detail)
+
+
+def acknowledged(rule: str, target: str, by: str, at: datetime) -> Event:
+    """A person's word that he has taken it on; the alert goes on, the calling stops."""
+    device = target.partition(":")[0]
+    return Event(device, ACKNOWLEDGED, at, at, detail={"rule": rule, "target": target, "by": by})
 
 
 def confirmation(rule: str, target: str, by: str, at: datetime) -> Event:

@@ -25,6 +25,7 @@ from gateway.contracts import Entry, Rollup
 from gateway.model import Event, Flag, Reading
 from gateway.store import lite
 from gateway.store.moments import from_ms, to_ms
+from gateway.store.outbox import OUTBOX, OutboxTable
 
 STEPS = (
     """
@@ -47,6 +48,7 @@ STEPS = (
                         seq INTEGER NOT NULL, item TEXT NOT NULL, why TEXT NOT NULL);
     CREATE INDEX parked_by ON parked(consumer, id)
     """,
+    OUTBOX,
 )
 MOST_PARKED = 10_000  # per consumer (reliability-and-security, P3)
 MOST_PARKED_BYTES = 16_000_000  # per consumer (P3)
@@ -96,6 +98,7 @@ class Book:
             self._db.close()
             raise
         lite.sync_folder(path.parent)
+        self.outbox = OutboxTable(self._db)
 
     def __enter__(self) -> Book:
         """Begin a transaction."""

@@ -18,10 +18,11 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 from gateway import clock as clocks
 from gateway.clock import Clock
@@ -32,10 +33,13 @@ from gateway.store.backup import back_up
 from gateway.store.book import Parked
 from gateway.store.keeper import Keeper
 from gateway.store.moments import from_ms, to_ms
+from gateway.store.outbox import OutboxTable
 from gateway.store.reader import Reader
 from gateway.store.salvage import Salvager
 from gateway.store.status import JournalStatus
 from gateway.store.writer import Writer
+
+T = TypeVar("T")
 
 _READERS = 4  # threads that look things up at the same moment; a fifth waits for one of them
 
@@ -214,6 +218,15 @@ class Journal:
         return self._writer.ask(
             lambda: self._keeper.books.write(lambda book: book.drop_parked(consumer, ids))
         )
+
+    def outbox(self, work: Callable[[OutboxTable], T]) -> T:
+        """Something done to the outbox, in one transaction, after everything appended before. Raises Unavailable."""
+        return self._writer.ask(lambda: self._keeper.books.write(lambda book: work(book.outbox)))
+
+    def told(self, rule: str, target: str) -> tuple[list[dict[str, Any]], dict[str, str] | None]:
+        """Who was or will be told of the newest occurrence of an alert, and who has acknowledged it."""
+        with self._reading() as reader:
+            return reader.told(rule, target)
 
     def backup(self, target: Path) -> int:
         """Everything in one tar file while the journal works (backup.py); its bytes. Raises Unavailable."""

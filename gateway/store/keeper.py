@@ -162,11 +162,11 @@ class Keeper:
             buckets = {row.at // TEN_MINUTES_MS for row in group.rows}
             self.rolling.touch((number * TEN_MINUTES_MS for number in buckets), self.clock.monotonic())
             group.rows = []
-        if group.events:
-            known = self.books.write(lambda book: book.add_events(group.events))
+        if group.events or group.tellings:
+            known = self.books.write(lambda book: _write_events(book, group))
             self.counters.events += len(group.events) - known
             self.counters.duplicates += known
-            group.events = []
+            group.events, group.tellings = [], []
         self.counters.commits += 1
         self.counters.last_commit = self.clock.monotonic()
 
@@ -338,3 +338,11 @@ class Keeper:
         moved = self._reader.buckets(current.segment, TEN_MINUTES_MS, after)
         self.rolling.touch(before | moved, self.clock.monotonic())
         self.intake.recall(self._reader.newest(current.segment, after), newer_only=False)
+
+
+def _write_events(book: Book, group: Group) -> int:
+    """Events and what they cause in the outbox; how many events were known already."""
+    known = book.add_events(group.events)
+    for telling in group.tellings:
+        book.outbox.tell(telling)
+    return known

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.contracts import Entry, Rollup
 from gateway.model import Flag, Reading
-from gateway.store import book
+from gateway.store import book, outbox
 from gateway.store.access import Access, Opened
 from gateway.store.moments import DAY_MS, EARLIEST_MS, HOUR_MS, LATEST_MS, TEN_MINUTES_MS, from_ms, to_ms
 from gateway.store.segment import Segment
@@ -112,6 +112,20 @@ class Reader(Access):
             book.Parked(number, Entry(seq, book.from_text(item)), why, at)
             for number, seq, item, why, at in self._ask_book(sql, (consumer,))
         ]
+
+    def told(self, rule: str, target: str) -> tuple[list[dict[str, Any]], dict[str, str] | None]:
+        """See :meth:`Journal.told`; plain data, without addresses."""
+        rows = [
+            dict(zip(outbox.TOLD, row, strict=True))
+            for row in self._ask_book(outbox.TOLD_SQL, (rule, target) * 2)
+        ]
+        for row in rows:
+            for key in ("not_before", "settled_at"):
+                row[key] = None if row[key] is None else from_ms(row[key]).isoformat()
+        sql = "SELECT person, at FROM acknowledged WHERE rule = ? AND target = ?"
+        for person, at in self._ask_book(sql, (rule, target)):
+            return rows, {"by": person, "at": from_ms(at).isoformat()}
+        return rows, None
 
     def hours(self, start: datetime | None, end: datetime | None) -> list[int]:
         """The hours [ms since 1970] in which there are readings, within a range."""
