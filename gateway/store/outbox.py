@@ -106,6 +106,8 @@ class OutboxTable:
     def tell(self, telling: Telling) -> None:
         """Queue what a change of an alert causes, take back what it makes needless."""
         alert, now = (telling.rule, telling.target), to_ms(telling.now)
+        if self._is_known(telling):
+            return
         told = self._told(telling) if telling.closing else []
         if telling.cancels:
             self._cancel(alert, now)
@@ -120,6 +122,14 @@ class OutboxTable:
         self._db.execute(
             "DELETE FROM outbox WHERE created_at < ? AND state NOT IN ('queued', 'leased')", (now - KEPT_MS,)
         )
+
+    def _is_known(self, telling: Telling) -> bool:
+        """The same change once more: what it queued is there."""
+        sql = f"SELECT 1 FROM outbox WHERE {_ALERT} AND occurrence = ? AND kind = ? AND seq = ? LIMIT 1"  # noqa: S608
+        seq = to_ms(telling.at)
+        keys = {(telling.occurrence, one.kind, seq) for one in telling.rows}
+        alert = telling.rule, telling.target
+        return any(self._db.execute(sql, (*alert, *key)).fetchone() is not None for key in keys)
 
     def _told(self, telling: Telling) -> list[tuple[Any, ...]]:
         """Everybody who was told of the newest occurrence, or may have been: by which way, in which language."""
