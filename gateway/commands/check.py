@@ -85,11 +85,12 @@ def _unknown_roles(site: Site) -> list[str]:
                 rules = found.setdefault(name, [])
                 if plan.rule.id not in rules:
                     rules.append(plan.rule.id)
-    return [
-        f"{site.path}: warning: nobody has the role {name!r} and no group is called so, but rules tell it"
-        f" ({', '.join(rules[:3])}{' ...' if len(rules) > 3 else ''}); whoever answers for the cell is told instead"
-        for name, rules in sorted(found.items())
+    named = [
+        f"{name} ({', '.join(rules[:2])}{' ...' * (len(rules) > 2)})" for name, rules in sorted(found.items())
     ]
+    words = "nobody has these roles and no group is called so, but rules tell them"
+    rest = "; whoever answers for the cell is told instead"
+    return [f"{site.path}: warning: {words}: {', '.join(named)}{rest}"] if named else []
 
 
 def _source_faults(site: Site) -> list[Fault]:
