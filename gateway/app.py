@@ -23,28 +23,24 @@ from gateway import plugins, systemd
 from gateway.api import Api
 from gateway.bus import Bus
 from gateway.clock import Clock
-from gateway.contracts import Channel, ChannelContext, Context, Device, SinkContext, SourceHealth
+from gateway.contracts import Context, Device, SinkContext, SourceHealth
 from gateway.deriver import Deriver
+from gateway.herald import Herald
 from gateway.judgement import Judgement
 from gateway.latest import Latest
-from gateway.model import AlertChange, AlertState, Delivery, Telling, Tick
-from gateway.names import roster_of
-from gateway.notify.outbox import Outbox
-from gateway.notify.teller import Teller, acknowledgement
+from gateway.model import Delivery, Tick
 from gateway.quality.grader import Grader
-from gateway.rules.telling import acknowledged, confirmation
+from gateway.rules.telling import confirmation
 from gateway.settings import DeviceSettings, Pace
-from gateway.site import GATEWAY, Plugin, Site, load_site, load_words
+from gateway.site import Plugin, Site, load_site
 from gateway.sources import Sources, Wanted
 from gateway.spine import Spine
 from gateway.store.forward import Forwarder
 from gateway.store.journal import Journal
-from gateway.words import Language
 
 TICK_S = 10.0
 STALLED_S = 25.0  # below WatchdogSec=30: a stage that has made no progress for this long is stuck
 MEMORY_OF_DERIVER = "deriver"
-LANGUAGES: tuple[Language, ...] = ("zh", "en")
 UPLINK_WORKS = frozenset({"up to date", "sending", "catching up"})
 
 _log = logging.getLogger(__name__)
@@ -73,9 +69,7 @@ class House:
         self.sources = Sources(self.bus, clock, self._context)
         self.spine: Spine | None = None
         self.judgement = Judgement(self.journal, clock)
-        self._words = {language: load_words(language) for language in LANGUAGES}
-        self.outbox = Outbox(self.journal, clock, self._words)
-        self.teller = self._new_teller(site)
+        self.herald = Herald(site, self.journal, clock, state_dir)
         self._group: asyncio.TaskGroup | None = None
         self._probe = _Probe(clock)
         self._remembered = -1
@@ -114,12 +108,12 @@ class House:
             rulebook=rulebook,
             latest=self.latest,
             clock=self.clock,
-            telling=self._telling,
-            told=self.outbox.wake,
+            telling=self.herald.telling,
+            told=self.herald.wake,
         )
         await self.spine.tell(closed)
         self._apply_sinks(self.site)
-        await asyncio.to_thread(self._apply_channels, self.site)
+        await asyncio.to_thread(self.herald.apply, self.site)
         async with asyncio.TaskGroup() as outer:
             outer.create_task(self.spine.run(), name="spine")
             async with asyncio.TaskGroup() as group:
@@ -160,13 +154,13 @@ class House:
         assert self.spine is not None
         closed = rulebook.restore(self.spine.rulebook.memory())
         self.spine.rulebook = rulebook
-        self.teller = self._new_teller(site)
+        self.herald.use(site)
         await self.spine.tell(closed)
         if before.devices != site.devices or before.quantities is not site.quantities:
             self._judge_anew(self.spine)
         outcome: dict[str, Any] = {"sources": await self.sources.apply(self._group, _wanted(site))}
         outcome["sinks"] = await asyncio.to_thread(self._apply_sinks, site)
-        outcome["channels"] = await asyncio.to_thread(self._apply_channels, site)
+        outcome["channels"] = await asyncio.to_thread(self.herald.apply, site)
         outcome["needs_restart"] = fixed
         _log.info("reloaded %s", json.dumps(outcome))
         return outcome
@@ -200,7 +194,7 @@ class House:
             },
             "clock": {"trusted": self.clock.trusted(), "now": self.clock.now().isoformat()},
             "alerts": self.alerts(),
-            "channels": self.outbox.status(),
+            "channels": self.herald.status(),
             "rules": {
                 "rules": len(self.site.rules.plans),
                 "judged": len(self.spine.rulebook) if self.spine else 0,
@@ -219,14 +213,7 @@ class House:
 
     def alerts(self) -> list[dict[str, Any]]:
         """What is not normal now, worst first, as plain data."""
-        alerts = self._rulebook_alerts()
-        for one in alerts:
-            waiting = (
-                one["state"] == AlertState.PENDING.value
-            )  # what was told then belongs to an earlier time
-            told = ([], None) if waiting else self.journal.told(one["rule"], one["target"])
-            one["told"], one["acknowledged"] = told
-        return alerts
+        return self.herald.with_told(self._rulebook_alerts())
 
     async def acknowledge(self, rule: str, target: str, by: str) -> bool:
         """Somebody has taken an alert on: who else waits to be called for it is not. On the disk when this returns.
@@ -239,28 +226,11 @@ class House:
         """
         if not any((one["rule"], one["target"]) == (rule, target) for one in self._rulebook_alerts()):
             return False
-        now = self.clock.now()
-        event = acknowledged(rule, target, by, now)
-        await self.journal.append(Delivery((event,), tellings=(acknowledgement(rule, target, by, now),)))
-        await asyncio.to_thread(self.journal.outbox, lambda _: None)
-        self.outbox.wake()
+        await self.herald.acknowledge(rule, target, by)
         return True
 
     def _rulebook_alerts(self) -> list[dict[str, Any]]:
         return self.spine.rulebook.alerts() if self.spine else []
-
-    def _new_teller(self, site: Site) -> Teller:
-        return Teller(
-            roster_of(site.village),
-            {GATEWAY.slug: GATEWAY, **site.devices},
-            {plan.rule.id: plan.rule for plan in site.rules.plans},
-            words=self._words,
-            language=site.village.site.language,
-            zone=site.village.site.zone,
-        )
-
-    def _telling(self, change: AlertChange, now: datetime) -> Telling | None:
-        return self.teller.telling(change, now, self.outbox.broken)
 
     async def confirm(self, rule: str, target: str, by: str) -> bool:
         """A person has looked at an alert. It goes the way of every observation: written down, then judged.
@@ -332,25 +302,6 @@ class House:
             outcome["replaced" if running is not None else "started"].append(name)
         return outcome
 
-    def _apply_channels(self, site: Site) -> dict[str, list[str]]:
-        language, title = site.village.site.language, site.village.site.name or site.village.site.slug
-
-        def builder(name: str, plugin: Plugin) -> Callable[[], Channel]:
-            context = ChannelContext(
-                name=name,
-                site=title,
-                language=language,
-                clock=self.clock,
-                state_dir=self.state_dir / "channels" / name,
-            )
-            return lambda: plugin.module.Channel(plugin.settings, context)
-
-        wanted = {
-            name: ((plugin.settings, title, language), builder(name, plugin))
-            for name, plugin in site.channels.items()
-        }
-        return self.outbox.apply(wanted)
-
     async def _tick(self) -> None:
         """Time passes even when nothing is heard; also the pulse that the watchdog follows through every stage."""
         period = min(TICK_S, (systemd.watchdog_period_s() or TICK_S * 3) / 3)
@@ -396,7 +347,7 @@ class House:
         return heard
 
     def _close_store(self) -> None:
-        lanes = self.outbox.lanes()
+        lanes = self.herald.lanes()
         with ThreadPoolExecutor(max_workers=max(1, len(self.forwarders) + len(lanes))) as together:
             for lane in lanes:
                 together.submit(lane.stop)

@@ -270,7 +270,11 @@ class Lane:
     def _run(self) -> None:
         while not self._stopping:
             self._wake.clear()
-            wait = self.step()
+            try:
+                wait = self.step()
+            except Exception as error:  # noqa: BLE001 - the thread's edge: a fault in one channel ends no other
+                _log.error("channel=%s stumbles", self.name, exc_info=error)
+                self._last_error, wait = f"{type(error).__name__}: {error}", PROBE_S
             if wait > 0 and not self._stopping:
                 self._wake.wait(wait)
 

@@ -143,7 +143,7 @@ class OutboxTable:
 
     def _close(self, telling: Telling, told: Iterable[tuple[Any, ...]], now: int) -> None:
         for person, channel, address, language, template, critical, occurrence, _ in told:
-            subject, text = telling.closing[language]
+            subject, text = telling.closing.get(language) or next(iter(telling.closing.values()))
             row = (
                 telling.rule, telling.target, occurrence, "resolved", 0, to_ms(telling.at), person, channel, address, 0,
                 language, subject, text, f"{template}_resolved", "{}", int(telling.severity), critical, now, now,

@@ -103,13 +103,13 @@ async def until(what: Callable[[], bool]) -> None:
 
 async def pass_(house: House, clock: ManualClock, minutes: float) -> None:
     clock.move_to(clock.now() + timedelta(minutes=minutes))
-    house.outbox.wake()
+    house.herald.wake()
 
 
 async def settled(house: House) -> None:
     """Whatever was due has been handed over."""
     for _ in range(3):
-        house.outbox.wake()
+        house.herald.wake()
         await asyncio.sleep(0.05)
         await asyncio.to_thread(house.journal.outbox, lambda _: None)
 
