@@ -212,7 +212,7 @@ def test_a_broker_that_is_absent_at_start_is_normal_and_status_and_doctor_say_it
     port = free_port()
     site = write_site(tmp_path / "v", site_text(port, free_port()))
     with gateway(site) as running:
-        assert running.status()["sources"]["broker"]["state"] == "lost"
+        eventually(lambda: running.status()["sources"]["broker"]["state"] == "lost")
         assert main(["status", str(site)]) == 0
         assert "中断" in capsys.readouterr().out
         assert main(["doctor", str(site), "--lang", "en"]) == 1
