@@ -75,6 +75,38 @@ class Condition:
         return 0.0
 
 
+class Sided(Condition):
+    """A condition that stands on one side of a limit, and stays there until it hears otherwise.
+
+    Missing data never moves it; after a restart it is where it was, so that a dead band is not decided anew.
+    """
+
+    __slots__ = ("_side",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._side: bool | None = None
+
+    def judge(self, now: float) -> bool | None:
+        """The side it is on; ``None`` while too little is known."""
+        del now
+        return self._side
+
+    def memory(self) -> Any:
+        """The side, when it is the far one."""
+        return True if self._side else None
+
+    def restore(self, memory: Any) -> None:
+        """Take the side back."""
+        if memory is True:
+            self._side = True
+
+    @property
+    def never(self) -> bool:
+        """Nothing was ever judged."""
+        return self._side is None
+
+
 def moment(at: datetime) -> float:
     """A time as seconds since 1970."""
     return at.timestamp()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gateway.rules.conditions.bounds import Bounds, written
-from gateway.rules.conditions.condition import Condition
+from gateway.rules.conditions.condition import Sided
 
 
-class Level(Condition):
+class Level(Sided):
     """A plain threshold.
 
     Args:
@@ -18,7 +16,7 @@ class Level(Condition):
         zero: What the value is measured away from; ``None`` for the value itself.
     """
 
-    __slots__ = ("_bounds", "_name", "_side", "_unit", "_zero")
+    __slots__ = ("_bounds", "_name", "_unit", "_zero")
 
     def __init__(self, name: str, unit: str, bounds: Bounds, zero: float | None = None) -> None:
         super().__init__()
@@ -26,7 +24,6 @@ class Level(Condition):
         self._unit = unit
         self._bounds = bounds
         self._zero = zero
-        self._side: bool | None = None
 
     def hear(self, at: float, value: float) -> None:
         """The newest value decides."""
@@ -35,25 +32,6 @@ class Level(Condition):
             value = abs(value - self._zero)
         self.figure = value
         self._side = self._bounds.out(value, self._side)
-
-    def judge(self, now: float) -> bool | None:
-        """The side it is on."""
-        del now
-        return self._side
-
-    def memory(self) -> Any:
-        """The side of the dead band, when it is the far one."""
-        return True if self._side else None
-
-    def restore(self, memory: Any) -> None:
-        """Take the side back."""
-        if memory is True:
-            self._side = True
-
-    @property
-    def never(self) -> bool:
-        """No reading yet."""
-        return self._side is None
 
     def reason(self) -> str:
         """E.g. ``fill 91 % (above 80 %)``."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from statistics import median
-from typing import Any
 
 from gateway.rules.conditions.bounds import Bounds, written
-from gateway.rules.conditions.condition import Condition
+from gateway.rules.conditions.condition import Condition, Sided
 from gateway.rules.conditions.window import Window, slope
 
 FIT_POINTS = 96
@@ -19,7 +18,7 @@ USUAL_POINTS = 336  # half hours of a week
 USUAL_LOOK = 1800.0
 
 
-class Forecast(Condition):
+class Forecast(Sided):
     """A limit that will be reached before a time, by a straight line through the past.
 
     Args:
@@ -40,7 +39,6 @@ class Forecast(Condition):
         "_last",
         "_name",
         "_rising",
-        "_side",
         "_target",
         "_text",
         "_window",
@@ -67,7 +65,6 @@ class Forecast(Condition):
         self._at_least = at_least
         self._drop = drop
         self._text = text
-        self._side: bool | None = None
         self._last: float | None = None
 
     def hear(self, at: float, value: float) -> None:
@@ -89,20 +86,6 @@ class Forecast(Condition):
             for then, value in keep:
                 self._window.add(then, value)
 
-    def judge(self, now: float) -> bool | None:
-        """Whether it is so soon."""
-        del now
-        return self._side
-
-    def memory(self) -> Any:
-        """The side, when it is the far one."""
-        return True if self._side else None
-
-    def restore(self, memory: Any) -> None:
-        """Take the side back."""
-        if memory is True:
-            self._side = True
-
     def reason(self) -> str:
         """E.g. ``fill reaches 90 % in 7.5 h``."""
         return f"{self._name} {self._text} in {written(self.figure)} h"
@@ -111,11 +94,6 @@ class Forecast(Condition):
     def span(self) -> float:
         """How far the line looks back."""
         return self._window.span
-
-    @property
-    def never(self) -> bool:
-        """It could not be answered yet."""
-        return self._side is None
 
     def _begin(self) -> None:
         self._window.clear()
@@ -137,13 +115,13 @@ class Forecast(Condition):
         self._side = left <= self._before * (RELEASE if self._side else 1.0)
 
 
-class Drift(Condition):
+class Drift(Sided):
     """How far it moves in a day, comparing the same hour of the day, so that the sun is left out.
 
     The mean of the last hour is compared with the mean of the same hour ``span`` ago.
     """
 
-    __slots__ = ("_bounds", "_days", "_hours", "_name", "_per", "_side", "_unit")
+    __slots__ = ("_bounds", "_days", "_hours", "_name", "_per", "_unit")
 
     def __init__(self, name: str, unit: str, bounds: Bounds, *, span: float, per: float) -> None:
         super().__init__()
@@ -153,7 +131,6 @@ class Drift(Condition):
         self._days = max(1, round(span / DAY))
         self._per = per
         self._hours: deque[list[float]] = deque()  # [hour, sum, number]
-        self._side: bool | None = None
 
     def hear(self, at: float, value: float) -> None:
         """Into its hour."""
@@ -183,20 +160,6 @@ class Drift(Condition):
         self.figure = moved / (self._days * DAY) * self._per
         self._side = self._bounds.out(self.figure, self._side)
 
-    def judge(self, now: float) -> bool | None:
-        """The side it is on."""
-        del now
-        return self._side
-
-    def memory(self) -> Any:
-        """The side, when it is the far one."""
-        return True if self._side else None
-
-    def restore(self, memory: Any) -> None:
-        """Take the side back."""
-        if memory is True:
-            self._side = True
-
     def reason(self) -> str:
         """E.g. ``tilt_delta drift 0.03 °/day (above 0.02 deg)``."""
         return f"{self._name} drift {written(self.figure)} {self._unit} ({self._bounds.text})"
@@ -205,11 +168,6 @@ class Drift(Condition):
     def span(self) -> float:
         """The days and an hour."""
         return self._days * DAY + HOUR
-
-    @property
-    def never(self) -> bool:
-        """It could not be answered yet."""
-        return self._side is None
 
 
 class Usual(Condition):

@@ -12,10 +12,9 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from statistics import median
-from typing import Any
 
 from gateway.rules.conditions.bounds import Bounds, written
-from gateway.rules.conditions.condition import Condition
+from gateway.rules.conditions.condition import Sided
 
 MOST_POINTS = 1440  # a day of minutes; more often is merged, so that memory is bounded
 Merge = Callable[[float, float], float]
@@ -83,7 +82,7 @@ class Window:
         del self.times[:], self.values[:]
 
 
-class Over(Condition):
+class Over(Sided):
     """A figure over a window, against limits.
 
     Args:
@@ -105,7 +104,6 @@ class Over(Condition):
         "_name",
         "_need",
         "_option",
-        "_side",
         "_text",
         "_unit",
         "_view",
@@ -139,7 +137,6 @@ class Over(Condition):
         self._need = max(2 if edges or view == "rise" else 1, int(coverage * min(span / period, MOST_POINTS)))
         self._covered = coverage * span if edges else 0.0
         self._option = percentile if view == "percentile" else per
-        self._side: bool | None = None
 
     def hear(self, at: float, value: float) -> None:
         """The window moves."""
@@ -151,20 +148,6 @@ class Over(Condition):
         if self._window.insert(at, value):
             self._look()
 
-    def judge(self, now: float) -> bool | None:
-        """The side it is on; ``None`` while too little is known."""
-        del now
-        return self._side
-
-    def memory(self) -> Any:
-        """The side, when it is the far one."""
-        return True if self._side else None
-
-    def restore(self, memory: Any) -> None:
-        """Take the side back."""
-        if memory is True:
-            self._side = True
-
     def reason(self) -> str:
         """E.g. ``rain sum 3h 55 mm (above 50 mm)``."""
         figure = f"{self._name} {self._view} {self._text} {written(self.figure)} {self._unit}"
@@ -174,11 +157,6 @@ class Over(Condition):
     def span(self) -> float:
         """The window's."""
         return self._window.span
-
-    @property
-    def never(self) -> bool:
-        """It could not be answered yet."""
-        return self._side is None
 
     def _look(self) -> None:
         window = self._window
