@@ -156,7 +156,7 @@ class House:
         self.spine.rulebook = rulebook
         self.herald.use(site)
         await self.spine.tell(closed)
-        if before.devices != site.devices or before.quantities is not site.quantities:
+        if before.devices != site.devices or before.quantities != site.quantities:
             self._judge_anew(self.spine)
         outcome: dict[str, Any] = {"sources": await self.sources.apply(self._group, _wanted(site))}
         outcome["sinks"] = await asyncio.to_thread(self._apply_sinks, site)

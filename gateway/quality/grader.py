@@ -52,7 +52,8 @@ class Grader:
         """Take over what another grader knows of the devices that are the same in both (a site was reloaded)."""
         for name, series in before._series.items():
             device = self._devices.get(series.device)
-            if device is not None and device == before._devices.get(series.device):
+            same = device is not None and device == before._devices.get(series.device)
+            if same and series.limits == self._limits(device, series.quantity):
                 self._series[name] = series
         self._presence.inherit(before._presence)
         self._witnesses = before._witnesses

@@ -497,3 +497,12 @@ def test_derived_readings_keep_the_time_of_what_they_were_made_from():
     (fill,) = deriver(device(bin=BIN)).derive([late])
     assert isinstance(fill, Reading)
     assert (fill.at, fill.received) == (START, START + HOUR)
+
+
+@pytest.mark.parametrize(("name", "increments"), [("", [2.0]), ("moved", [])], ids=["same", "changed"])
+def test_a_reloaded_site_counts_the_rain_of_an_unchanged_gauge_on(name: str, increments: list[float]) -> None:
+    before, after = deriver(gauge()), deriver(gauge(name=name))
+    story(before, [reading("rain_total", 5.0, 0.0)])
+    after.inherit(before)
+    found = values(story(after, [reading("rain_total", 7.0, 1.0)]), "rain")
+    assert [value for value in found if value is not None] == increments

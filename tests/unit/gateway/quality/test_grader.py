@@ -408,3 +408,25 @@ def test_a_disabled_device_is_not_expected():
 def test_a_reading_keeps_all_but_its_flag():
     said = reading(value=99)
     assert replace(grader().grade(said), flag=said.flag, flagged_by="") == said
+
+
+def test_a_reloaded_site_keeps_the_past_of_a_device_that_did_not_change():
+    before, after = grader(device()), grader(device())
+    flags(before, [reading("a/share", 5, 10 * n) for n in range(3)])
+    after.inherit(before)
+    assert flags(after, [reading("a/share", 8, 30)]) == [(3, "spike")]
+
+
+def test_a_reloaded_site_forgets_the_past_of_a_device_that_did():
+    before, after = grader(device()), grader(device(name="moved"))
+    flags(before, [reading("a/share", 5, 10 * n) for n in range(3)])
+    after.inherit(before)
+    assert flags(after, [reading("a/share", 8, 30)]) == [(1, "")]
+
+
+def test_a_reloaded_site_judges_by_its_new_limits_though_the_device_is_the_same():
+    before = grader(device())
+    flags(before, [reading("a/share", 5, 10 * n) for n in range(3)])
+    after = Grader(Quantities({**QUANTITIES, "share": quantity(gross=(0, 6))}), {"a": device()})
+    after.inherit(before)
+    assert flags(after, [reading("a/share", 8, 30)]) == [(4, "gross_range")]
