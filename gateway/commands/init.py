@@ -1,4 +1,4 @@
-"""``village init DIR``: a commented site to start from, by a few questions or from flags."""
+"""``village init DIR``: a commented site and rules to start from, by a few questions or from flags."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.errors import Fault, SettingsError
+from gateway.rulefiles import RULES
 from gateway.schema import SLUG
 from gateway.site import SITE_FILE, load_site
 
-HELP = "write a commented site (village.yaml) to start from"
+HELP = "write a commented site (village.yaml, rules/own.yaml) to start from"
 EXAMPLE = """
 village init my-village
 village init /etc/village --slug lishui --name 里水村 --mqtt localhost --modbus /dev/ttyUSB0 --influx http://localhost:8086
@@ -92,6 +93,29 @@ sinks:
     # password_file: influx-password
 """
 
+_RULES = """\
+# 本村自己的规则 / Rules of this village, beside the shipped ones (`village rules list`).
+# 同名规则逐项覆盖 / One with the id of a shipped rule changes only what it says. docs/rules.md tells all fields.
+version: 1
+rules: []
+# 复制一段, 去掉 # / copy one, remove the #:
+# - id: river-high
+#   name: {zh: 河道水位偏高, en: The river is high}
+#   source: 村委会, 2023 年洪水 / village committee, flood of 2023
+#   for_each: {kind: level}
+#   when: {water_level: {above: 2.20 m, clear_below: 2.10 m}}
+#   for: 10 min
+#   keep: 30 min
+#   severity: yellow
+#   tell: flood-group
+#   scenario:
+#   - [0, 1.8, normal]
+#   - [10 min, 2.3, pending]
+#   - [20 min, 2.3, firing]
+#   - [30 min, 1.9, recovering]
+#   - [60 min, 1.9, normal]
+"""
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The words of this command."""
@@ -124,8 +148,12 @@ def run(args: argparse.Namespace) -> int:
     text = _text(slug, name, args.language or "zh", mqtt, modbus, influx)
     args.folder.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
+    rules = args.folder / RULES / "own.yaml"
+    if not rules.exists():
+        rules.parent.mkdir(exist_ok=True)
+        rules.write_text(_RULES, encoding="utf-8")
     load_site(file)
-    print(f"written: {file}")
+    print(f"written: {file}, {rules}")
     print(f"next: edit it, then  village check {args.folder}  and  village run {args.folder}")
     if mqtt:
         print(f"who is sending?  village discover {args.folder} --mqtt 60s")

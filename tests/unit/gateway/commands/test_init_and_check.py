@@ -29,6 +29,26 @@ def test_the_commented_devices_are_right_once_the_marks_are_removed(tmp_path: Pa
     assert main(["check", str(file)]) == 0
 
 
+def test_the_commented_rule_is_right_once_the_marks_are_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", str(tmp_path / "v"), "--yes"]) == 0
+    file = tmp_path / "v/rules/own.yaml"
+    lines = file.read_text(encoding="utf-8").replace("rules: []", "rules:").splitlines()
+    at = lines.index("rules:") + 2
+    file.write_text("\n".join([*lines[:at], *(line[2:] for line in lines[at:])]), encoding="utf-8")
+    assert main(["check", str(tmp_path / "v")]) == 0
+    assert main(["rules", "test", str(file)]) == 0
+    assert "1 of 1 rules: their scenario comes true" in capsys.readouterr().out
+
+
+def test_own_rules_that_exist_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules/own.yaml").write_text("version: 1\nrules: []\n", encoding="utf-8")
+    assert main(["init", str(tmp_path), "--yes"]) == 0
+    assert (tmp_path / "rules/own.yaml").read_text(encoding="utf-8") == "version: 1\nrules: []\n"
+
+
 def test_an_existing_site_is_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", str(tmp_path), "--yes"]) == 0
     before = (tmp_path / "village.yaml").read_bytes()
