@@ -136,13 +136,15 @@ def load_quantities(own: Path | None = None) -> Quantities:
 
 
 def load_words(language: Language = "zh") -> Words:
-    """The shipped texts for people."""
-    document = files.read_yaml(files.config_root() / "words.yaml")
-    phrases = {
-        f"{group}.{name}": files.validated(Phrase, document, (group, name))
-        for group, texts in document.data.items()
-        for name in texts
-    }
+    """The shipped texts for people: every file of ``config/words``; a group stands in one of them only."""
+    phrases: dict[str, Phrase] = {}
+    for path in sorted((files.config_root() / "words").glob("*.yaml")):
+        document = files.read_yaml(path)
+        phrases |= {
+            f"{group}.{name}": files.validated(Phrase, document, (group, name))
+            for group, texts in document.data.items()
+            for name in texts
+        }
     return Words(phrases, language)
 
 

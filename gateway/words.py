@@ -1,4 +1,4 @@
-"""Every text that people read, in the language of the site: one catalogue, ``config/words.yaml``.
+"""Every text that people read, in the language of the site: one catalogue, ``config/words/``.
 
 Pure; :func:`gateway.site.load_words` reads the file.
 """
