@@ -22,7 +22,7 @@ def silent_gateway(site: str, words: Words) -> dict[str, Any]:
 
     Format: alerting provisioning API, ``ProvisionedAlertRule``; refs A query, B reduce, C threshold.
     """
-    query = f'SELECT count("uptime") FROM "gateway" WHERE "site" = \'{site}\' AND $timeFilter'
+    query = f'SELECT count("uptime") FROM "gateway" WHERE "site" = \'{site}\' AND $timeFilter'  # noqa: S608 - a slug
     window = {"from": SILENT_MIN * 60, "to": 0}
     expression = {"type": "__expr__", "uid": "__expr__"}
     return {

@@ -1,4 +1,4 @@
-"""The committed dashboards, fitted to one site: its cells to choose from, its devices by the names people know. Pure."""
+"""The committed dashboards, fitted to one site: cells to choose from, devices by the names people know. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Dashboards, data source and alerting into a running Grafana over HTTP; what is there already is left as it is.
 
-Through the package ``grafana-api`` (an extra), of which only the raw calls are used: it knows neither data sources by uid
-nor alert provisioning. Calls and their answers: Grafana 13's HTTP API reference (folder, dashboard, data source by
+Through the package ``grafana-api`` (an extra), of which only the raw calls are used: it knows neither data sources by
+uid nor alert provisioning. Calls and their answers: Grafana 13's HTTP API reference (folder, dashboard, data source by
 uid, alerting provisioning); numeric ids are refused there by default (storage-and-dashboards 3.1, 3.3).
 """
 

@@ -8,12 +8,23 @@ from dashboards.grafana.draw.parts import Pen
 
 UID = "device"
 _SHOWN = (
-    ("fill", "waste_bin", "fill"), ("distance", "waste_bin", "distance"), ("do", "water", "do"), ("ph", "water", "ph"),
-    ("water_temp", "water", "water_temp"), ("turbidity", "water", "turbidity"), ("ec", "water", "ec"), ("water_level", "level", "water_level"),
-    ("tilt_permille", "structure", "tilt_permille"), ("tilt_raw", "structure", "tilt_x"), ("soil_moisture", "soil", "soil_moisture"),
-    ("soil_temp", "soil", "soil_temp"), ("air_temp", "weather", "air_temp"), ("air_rh", "weather", "air_rh"), ("rain", "weather", "rain"),
+    ("fill", "waste_bin", "fill"),
+    ("distance", "waste_bin", "distance"),
+    ("do", "water", "do"),
+    ("ph", "water", "ph"),
+    ("water_temp", "water", "water_temp"),
+    ("turbidity", "water", "turbidity"),
+    ("ec", "water", "ec"),
+    ("water_level", "level", "water_level"),
+    ("tilt_permille", "structure", "tilt_permille"),
+    ("tilt_raw", "structure", "tilt_x"),
+    ("soil_moisture", "soil", "soil_moisture"),
+    ("soil_temp", "soil", "soil_temp"),
+    ("air_temp", "weather", "air_temp"),
+    ("air_rh", "weather", "air_rh"),
+    ("rain", "weather", "rain"),
     ("wind_speed", "weather", "wind_speed"),
-)  # fmt: skip
+)
 
 
 def draw(pen: Pen) -> dashboard.Dashboard:

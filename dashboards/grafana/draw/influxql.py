@@ -1,5 +1,6 @@
-"""Questions in InfluxQL, in the part that InfluxDB 1.x, 2.x (DBRP) and 3 Core share: no subqueries, no regular
-expressions for names of fields or measurements, no INTO (storage-and-dashboards 3.2).
+"""Questions in InfluxQL, in the part that InfluxDB 1.x, 2.x (DBRP) and 3 Core share.
+
+No subqueries, no regular expressions for names of fields or measurements, no INTO (storage-and-dashboards 3.2).
 
 What a person has chosen stands in every question: ``site`` and ``device`` may be several, ``cell`` is a list of devices
 that a site fills in. ``:regex`` and ``:raw`` say how Grafana writes a choice, whatever its defaults are.
@@ -13,7 +14,10 @@ from typing import Any
 from grafana_foundation_sdk.cog import builder, variants
 
 SOURCE = {"type": "influxdb", "uid": "${source}"}
-WHERE = '"site" =~ /^${site:regex}$/ AND "device" =~ /^${device:regex}$/ AND "device" =~ /^(${cell:raw})$/ AND $timeFilter'
+WHERE = (
+    '"site" =~ /^${site:regex}$/ AND "device" =~ /^${device:regex}$/'
+    ' AND "device" =~ /^(${cell:raw})$/ AND $timeFilter'
+)
 LAST_FLAG = 4  # FAIL: from here on a value is wrong or absent (QARTOD)
 
 

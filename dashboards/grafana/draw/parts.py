@@ -1,10 +1,10 @@
-"""The pen that all dashboards are drawn with: panels with a title, a description, a unit and a place, in one language."""
+"""The pen that all dashboards are drawn with: panels with title, description, unit and place, in one language."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from grafana_foundation_sdk.builders import (
     bargauge,
@@ -15,6 +15,7 @@ from grafana_foundation_sdk.builders import (
     table,
     timeseries,
 )
+from grafana_foundation_sdk.cog import variants
 from grafana_foundation_sdk.models import common as looks
 from grafana_foundation_sdk.models import dashboard as model
 
@@ -26,7 +27,7 @@ from gateway.rules.language import Amount, Limits, When
 from gateway.units import convert
 from gateway.words import Words
 
-P = TypeVar("P", bound=Any)  # a panel's builder: every kind has the same names for the same things
+Panel = Any  # a panel's builder: each kind has a class of its own, with the same names for the same things
 SOURCE = looks.DataSourceRef(type_val="influxdb", uid="${source}")
 GREEN, GREY = "#4c8f63", "#8a93a0"
 COLOURS = {  # the four colours of the national signals, readable on light and dark
@@ -37,10 +38,25 @@ COLOURS = {  # the four colours of the national signals, readable on light and d
     Severity.RED: "#c9303e",
 }
 _UNITS = {
-    "%": "percent", "degC": "celsius", "mm": "lengthmm", "m": "lengthm", "hPa": "pressurehpa", "m/s": "velocityms",
-    "V": "volt", "mA": "mamp", "dBm": "dBm", "dB": "dB", "deg": "degree", "byte": "bytes", "s": "s", "lx": "lux", "g": "accG",
-    "ppm": "ppm", "1": "none", "pH": "pH",
-}  # fmt: skip
+    "%": "percent",
+    "degC": "celsius",
+    "mm": "lengthmm",
+    "m": "lengthm",
+    "hPa": "pressurehpa",
+    "m/s": "velocityms",
+    "V": "volt",
+    "mA": "mamp",
+    "dBm": "dBm",
+    "dB": "dB",
+    "deg": "degree",
+    "byte": "bytes",
+    "s": "s",
+    "lx": "lux",
+    "g": "accG",
+    "ppm": "ppm",
+    "1": "none",
+    "pH": "pH",
+}
 WIDE = 24  # columns of Grafana's grid
 
 
@@ -151,7 +167,8 @@ class Pen:
         marks = marks.icon_color(COLOURS[Severity.ORANGE])
         built = sheet.annotation(marks)
         # the package knows the data source's own fields of a mark only as "a normal query"
-        (sheet.build().annotations.list_val or [])[-1].target = _Plain(query)  # noqa: SLF001
+        listed = built.build().annotations.list_val or []
+        listed[-1].target = _Plain(query)
         return built
 
     # -- panels -------------------------------------------------------------------------------------------------------
@@ -159,7 +176,7 @@ class Pen:
     def lines(
         self, key: str, measurement: str, quantity: str, *, width: int = 12, rule: str = "", how: str = "mean",
         height: int = 8, bars: bool = False, bands: Sequence[Limit] = (),
-    ) -> timeseries.Panel:  # fmt: skip
+    ) -> Panel:  # fmt: skip
         """A quantity over time, one line for each device, with the limits of a rule."""
         panel = self._series(key, quantity, width, height)
         if bars:
@@ -169,7 +186,7 @@ class Pen:
 
     def months(
         self, key: str, measurement: str, quantity: str, *, width: int = 24, part: str = "mean"
-    ) -> timeseries.Panel:
+    ) -> Panel:
         """A quantity over the last 30 days, from the hourly roll-ups."""
         panel = self._series(key, quantity, width, 8).time_from("30d")
         return panel.with_target(Ask(hourly(measurement, quantity, part), alias="$tag_device"))
@@ -177,7 +194,7 @@ class Pen:
     def bars(
         self, key: str, measurement: str, quantity: str, *, rule: str, width: int = 12, height: int = 8,
         low: float | None = None, high: float | None = None,
-    ) -> bargauge.Panel:  # fmt: skip
+    ) -> Panel:  # fmt: skip
         """One bar for each device, coloured by the limits of a rule."""
         panel = bargauge.Panel().orientation(looks.VizOrientation.HORIZONTAL)
         panel = panel.display_mode(looks.BarGaugeDisplayMode.GRADIENT).show_unfilled(True)
@@ -191,7 +208,7 @@ class Pen:
     def number(
         self, key: str, measurement: str, quantity: str, *, width: int = 4, height: int = 4,
         rule: str = "", how: str = "last",
-    ) -> stat.Panel:  # fmt: skip
+    ) -> Panel:  # fmt: skip
         """Numbers to be read from afar, one for each device."""
         panel = stat.Panel().reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         panel = panel.graph_mode(looks.BigValueGraphMode.NONE).color_mode(looks.BigValueColorMode.VALUE)
@@ -200,9 +217,7 @@ class Pen:
         panel = panel.with_target(Ask(question, alias="$tag_device"))
         return self._limited(panel, self.limits(rule, quantity) if rule else ())
 
-    def states(
-        self, key: str, measurement: str, quantity: str, *, width: int = 24, height: int = 6
-    ) -> statetimeline.Panel:
+    def states(self, key: str, measurement: str, quantity: str, *, width: int = 24, height: int = 6) -> Panel:
         """What was 0 and what was 1, when."""
         panel = self._framed(statetimeline.Panel(), key, quantity, width, height)
         panel = panel.mappings([_yes_no(self.words("grafana_text.yes"), self.words("grafana_text.no"))])
@@ -211,7 +226,7 @@ class Pen:
     def story(
         self, key: str, kinds: Sequence[str], fields: Sequence[str], *, width: int = 24,
         height: int = 8, also: str = "",
-    ) -> table.Panel:  # fmt: skip
+    ) -> Panel:  # fmt: skip
         """Events as a table, the newest first."""
         panel = self._framed(table.Panel(), key, "", width, height)
         question = happened(kinds, ["device", "kind", *fields], also=also)
@@ -224,20 +239,20 @@ class Pen:
 
     def counts(
         self, key: str, kinds: Sequence[str], *, width: int = 12, by: str = "kind", also: str = ""
-    ) -> timeseries.Panel:
+    ) -> Panel:
         """How often something happened, as bars."""
         panel = self._series(key, "", width, 8).draw_style(looks.GraphDrawStyle.BARS).fill_opacity(70)
         panel = panel.stacking(common.StackingConfig().mode(looks.StackingMode.NORMAL)).unit("short")
         return panel.with_target(Ask(counted(kinds, by=by, also=also), alias=f"$tag_{by}"))
 
-    def events_over_time(self, key: str, kinds: Sequence[str], *, width: int = 24) -> statetimeline.Panel:
+    def events_over_time(self, key: str, kinds: Sequence[str], *, width: int = 24) -> Panel:
         """When something happened to which camera, as a band of time; empty where nothing did."""
         panel = self._framed(statetimeline.Panel(), key, "", width, 8)
         return panel.with_target(
             Ask(counted(kinds, by="device").replace("fill(0)", "fill(none)"), alias="$tag_device")
         )
 
-    def waits(self, key: str, kind: str, field: str, *, width: int = 12) -> timeseries.Panel:
+    def waits(self, key: str, kind: str, field: str, *, width: int = 12) -> Panel:
         """How long something took, each day."""
         panel = (
             self._series(key, "", width, 8).unit("s").draw_style(looks.GraphDrawStyle.BARS).fill_opacity(70)
@@ -282,7 +297,7 @@ class Pen:
         value = amount.number if amount.unit in {"", unit} else convert(amount.number, amount.unit, unit)
         return Limit(value, severity, limits.above is not None)
 
-    def _limited(self, panel: P, limits: Sequence[Limit], *, drawn: bool = False) -> P:
+    def _limited(self, panel: Any, limits: Sequence[Limit], *, drawn: bool = False) -> Any:
         steps = _steps(limits)
         panel = panel.thresholds(
             dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps)
@@ -298,7 +313,7 @@ class Pen:
 
     # -- the same for all ---------------------------------------------------------------------------------------------
 
-    def _series(self, key: str, quantity: str, width: int, height: int) -> timeseries.Panel:
+    def _series(self, key: str, quantity: str, width: int, height: int) -> Panel:
         panel = self._framed(timeseries.Panel(), key, quantity, width, height)
         legend = common.VizLegendOptions().show_legend(True).placement(looks.LegendPlacement.BOTTOM)
         legend = legend.display_mode(looks.LegendDisplayMode.LIST)
@@ -308,7 +323,7 @@ class Pen:
         panel = panel.legend(legend).tooltip(tooltip).line_width(2).fill_opacity(8)
         return panel.show_points(looks.VisibilityMode.AUTO)
 
-    def _framed(self, panel: P, key: str, quantity: str, width: int, height: int) -> P:
+    def _framed(self, panel: Any, key: str, quantity: str, width: int, height: int) -> Any:
         title = self.words(f"grafana_panel.{key}")
         about = self.words(f"grafana_about.{key}")
         unit = unit_of(self.quantities[quantity].unit) if quantity else "none"
@@ -320,7 +335,7 @@ class Pen:
         )
 
 
-class _Plain:
+class _Plain(variants.Dataquery):
     """Data that is written as it is."""
 
     def __init__(self, data: dict[str, Any]) -> None:
@@ -363,5 +378,3 @@ def _yes_no(yes: str, no: str) -> model.ValueMap:
         "0": model.ValueMappingResult(text=no, color=COLOURS[Severity.ORANGE], index=1),
     }
     return model.ValueMap(options=options)
-
-
