@@ -104,15 +104,18 @@ class CameraFigures:
     wrong: int
 
 
-def bin_figures(fill: Sequence[Rollup], emptied: int, limit: float) -> BinFigures:
+def bin_figures(
+    fill: Sequence[Rollup], emptied: int, limit: float, period: timedelta = timedelta(0)
+) -> BinFigures:
     """What became of one bin.
 
     Args:
         fill: Of ten minutes each [%].
         emptied: How often it was.
         limit: From where on it is too full [%].
+        period: How often the bin reports: a reading stands for that long, where that is longer than its bucket.
     """
-    over = sum((one.span for one in fill if one.mean > limit), timedelta(0))
+    over = sum((max(one.span, period) for one in fill if one.mean > limit), timedelta(0))
     return BinFigures(emptied, over, _mean(fill), max((one.maximum for one in fill), default=None))
 
 

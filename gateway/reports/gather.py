@@ -118,7 +118,7 @@ def gathered(
     for slug, device in site.devices.items():
         progress(slug)
         if fill := rolled(slug, "fill"):
-            report["bins"][slug] = figures.bin_figures(fill, emptied[slug], limit)
+            report["bins"][slug] = figures.bin_figures(fill, emptied[slug], limit, device.period)
         if rain := rolled(slug, "rain"):
             report["rain"][slug] = figures.rain_figures(rain, zone)
         if tilt := rolled(slug, "tilt_permille"):

@@ -84,7 +84,7 @@ async def test_the_week_of_a_village_on_one_page(site: Path, capsys: pytest.Capt
     assert "2026-07-13 至 2026-07-19,共 7 天" in html
     assert "村口&lt;1&gt;号桶" in html, "names are text, never markup"
     cells = html.replace(' class="n"', "")
-    assert "<td>村口&lt;1&gt;号桶</td><td>1</td>" in cells
+    assert "<td>村口&lt;1&gt;号桶</td><td>1</td><td>28.0 h</td>" in cells
     assert (
         "<td>东塘</td><td>4</td><td></td><td></td><td>3</td>" in cells
     )  # four days of class I, three of class IV

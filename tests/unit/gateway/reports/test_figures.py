@@ -45,6 +45,10 @@ def test_a_bin_is_too_full_for_as_long_as_its_means_are_above_the_limit() -> Non
     found = figures.bin_figures(rolled(70, 80, 80.5, 95), 3, 80.0)
     assert (found.emptied, found.over, found.highest) == (3, 2 * TEN, 96)
     assert found.mean == pytest.approx(81.375)
+    hourly = figures.bin_figures(rolled(70, 90), 0, 80.0, timedelta(hours=1))
+    assert hourly.over == timedelta(
+        hours=1
+    )  # a bin that reports each hour was full for an hour, not for ten minutes
     assert figures.bin_figures([], 0, 80.0) == figures.BinFigures(0, timedelta(0), None, None)
 
 
