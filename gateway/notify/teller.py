@@ -20,7 +20,7 @@ from gateway.people import URGENCY_OF, Contact, Group, Urgency
 from gateway.rules.blind import BLIND
 from gateway.rules.language import Rule
 from gateway.store.moments import to_ms
-from gateway.store.outbox import NEXT_WAY_MS
+from gateway.store.posting import NEXT_WAY_MS
 from gateway.words import Language, Words
 
 KEEPS: Mapping[Urgency, timedelta] = {  # alerting reference 4.8

@@ -276,7 +276,7 @@ async def test_a_channel_that_fails_five_times_is_asked_once_a_minute(desk: Desk
     desk.channels["chat"].then = Retry("down")
     for number in range(5):
         name = f"rule-{number}"
-        await desk.tell(teller(rule(name, [])).telling(change("blue", name=name), NOON))
+        await desk.tell(teller(rule(name, [])).telling(change("red", name=name), NOON))
     desk.work()
     assert len(desk.channels["chat"].heard) == 5
     assert desk.lanes["chat"].status()["state"] == "failing"
