@@ -211,6 +211,7 @@ class Again:
         spare: But not these (quiet hours).
         pile: See :class:`Outgoing`.
         keeps_s: For how long it is of use [s].
+        lines: Language -> it in one line of a list.
     """
 
     words: Mapping[str, tuple[str, str]]
@@ -220,6 +221,7 @@ class Again:
     spare: frozenset[str] = frozenset()
     pile: str = ""
     keeps_s: float = 0.0
+    lines: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +257,7 @@ class Telling:
         past: Like ``closing``, for those who should have been told long ago and could not be: that it came and went.
         again: The same people once more.
         answered: One of a group that must answer one by one has; only he is not called any more.
+        above: Nobody above level 1 is called any more.
         release: What waits on this pile may go now.
     """
 
@@ -275,6 +278,7 @@ class Telling:
     past: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     again: Again | None = None
     answered: str = ""
+    above: bool = False
     release: str = ""
 
 

@@ -120,7 +120,9 @@ class Budget:
         return [at for at in self._sent.get(number, ()) if now_s - at < self._longest_s]
 
 
-CHAT = Pacing(_limits((18, 1)), _limits((20, 1)), shared=True)  # alerting reference 4.8; 20 a minute is the bots' own
+CHAT = Pacing(
+    _limits((18, 1)), _limits((20, 1)), shared=True
+)  # alerting reference 4.8; 20 a minute is the bots' own
 
 
 def in_words(span: timedelta) -> str:

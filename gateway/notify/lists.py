@@ -67,7 +67,8 @@ class Lists:
                 way = say("list.way", metres=round(length([start, *walked])))
         subject = say("list.added" if addendum else "list.round", number=len(order))
         lines = [
-            f"{number}. " + say("list.and").join(dict.fromkeys(row.line or row.subject for row in stops[slug]))
+            f"{number}. "
+            + say("list.and").join(dict.fromkeys(row.line or row.subject for row in stops[slug]))
             for number, slug in enumerate(order, 1)
         ]
         return subject, "\n".join([*_cut(lines, say), *([way] if way else [])])

@@ -24,8 +24,8 @@ from pathlib import Path
 from gateway.contracts import Entry, Rollup
 from gateway.model import Event, Flag, Reading
 from gateway.store import lite
-from gateway.store.moments import from_ms, to_ms
 from gateway.store.desk import DESK, DeskTable
+from gateway.store.moments import from_ms, to_ms
 from gateway.store.outbox import OUTBOX, OutboxTable
 from gateway.store.posting import PILES
 

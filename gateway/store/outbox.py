@@ -406,4 +406,3 @@ class OutboxTable:
                 " AND occurrence = ? AND seq = ? AND kind <> 'resolved' AND level = ? AND state = 'queued'"
             )
             self._db.execute(sql, (by, by, *alert, row[0]))
-

@@ -27,7 +27,9 @@ PILES = """
     CREATE TABLE answered(rule TEXT NOT NULL, target TEXT NOT NULL, person TEXT NOT NULL, at INTEGER NOT NULL,
                           PRIMARY KEY(rule, target, person)) WITHOUT ROWID
 """
-NEXT_WAY_MS = 120_000  # critical: the person's next channel each 2 min until delivered (alerting reference 4.8)
+NEXT_WAY_MS = (
+    120_000  # critical: the person's next channel each 2 min until delivered (alerting reference 4.8)
+)
 KEPT_MS = 90 * 86_400_000  # addresses are personal data: what is settled is forgotten after 90 days
 GATHER_MS = 600_000  # the next warning of the same kind and cell 10 min after the last (4.7)
 FIRE_MS = 60_000  # fire: one message in 60 s for each person (4.6)
@@ -36,14 +38,8 @@ OVERDUE_MS = 120_000  # due for so long and not gone: the line is down
 PAST_KEPT_MS = 7 * 86_400_000  # that something came and went while nobody could be told
 TOLD = "(state IN ('leased', 'accepted', 'delivered', 'uncertain') OR perhaps = 1)"
 ALERT = "rule = ? AND target = ?"
-_NEWEST = f"{ALERT} AND occurrence = (SELECT max(occurrence) FROM outbox WHERE {ALERT})"
+_NEWEST = f"{ALERT} AND occurrence = (SELECT max(occurrence) FROM outbox WHERE {ALERT})"  # noqa: S608  # ours
 _ENDS = "('resolved', 'past')"
-_COLUMNS = (
-    "rule", "target", "occurrence", "kind", "level", "seq", "person", "channel", "address", "way", "language", "subject",
-    "text", "template", "variables", "severity", "critical", "not_before", "next_at", "expires_at", "state", "created_at",
-    "pile", "gather", "line", "joins", "urgent",
-)  # fmt: skip
-_INSERT = f"INSERT OR IGNORE INTO outbox({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 Row = tuple[Any, ...]
 
 
@@ -75,7 +71,9 @@ class Posting:
         if telling.answered:
             sql = "INSERT OR REPLACE INTO answered VALUES (?, ?, ?, ?)"
             self._db.execute(sql, (*alert, telling.answered, now))
-            self._cancel(alert, now, telling.answered)
+            self._cancel(alert, now, "person = ?", telling.answered)
+        if telling.above:
+            self._cancel(alert, now, "level > ?", 1)
         self._add(telling)
         if telling.closing:
             self._close(telling, told, now)
@@ -100,16 +98,16 @@ class Posting:
     def _told(self, alert: tuple[str, str]) -> list[Row]:
         """Everybody who was told of the newest occurrence, or may have been: by which way, in which language."""
         sql = (
-            "SELECT person, channel, address, language, template, critical, occurrence, variables, max(id) FROM"  # noqa: S608
-            f" outbox WHERE {_NEWEST} AND kind NOT IN {_ENDS} AND {TOLD} GROUP BY person ORDER BY person"
+            "SELECT person, channel, address, language, template, critical, occurrence, variables, max(id)"  # noqa: S608
+            f" FROM outbox WHERE {_NEWEST} AND kind NOT IN {_ENDS} AND {TOLD} GROUP BY person ORDER BY person"
         )
         return self._db.execute(sql, (*alert, *alert)).fetchall()
 
     def _missed(self, alert: tuple[str, str], now: int, told: set[str]) -> list[Row]:
         """Who should have been told long ago, and has not been."""
         sql = (
-            "SELECT person, channel, address, language, template, severity, occurrence, variables, min(id) FROM"  # noqa: S608
-            f" outbox WHERE {_NEWEST} AND kind NOT IN {_ENDS} AND way = 0 AND state IN ('queued', 'expired')"
+            "SELECT person, channel, address, language, template, severity, occurrence, variables, min(id)"  # noqa: S608
+            f" FROM outbox WHERE {_NEWEST} AND kind NOT IN {_ENDS} AND way = 0 AND state IN ('queued', 'expired')"
             " AND not_before <= ? GROUP BY person ORDER BY person"
         )
         rows = self._db.execute(sql, (*alert, *alert, now - OVERDUE_MS)).fetchall()
@@ -121,32 +119,53 @@ class Posting:
             until = telling.hold.get(person) or telling.hold_all
             due = now if until is None else max(now, to_ms(until))
             self._insert(
-                (
-                    telling.rule, telling.target, occurrence, "resolved", 0, to_ms(telling.at), person, channel, address,
-                    0, language, subject, text, f"{template.removesuffix('_resolved')}_resolved", variables,
-                    int(telling.severity), critical if until is None else 0, due, due,
-                    due + round(telling.keeps_s * 1000), "queued", now, "quiet" if until else "", "", "", None, 0,
-                )
-            )  # fmt: skip
+                telling,
+                now,
+                due,
+                due + round(telling.keeps_s * 1000),
+                occurrence=occurrence,
+                kind="resolved",
+                person=person,
+                channel=channel,
+                address=address,
+                language=language,
+                subject=subject,
+                text=text,
+                template=f"{template.removesuffix('_resolved')}_resolved",
+                variables=variables,
+                severity=int(telling.severity),
+                critical=critical if until is None else 0,
+                pile="quiet" if until else "",
+            )
 
     def _came_and_went(self, telling: Telling, missed: Iterable[Row], now: int) -> None:
         for person, channel, address, language, template, severity, occurrence, variables, _ in missed:
             subject, text = _in(telling.past, language)
             self._insert(
-                (
-                    telling.rule, telling.target, occurrence, "past", 0, to_ms(telling.at), person, channel, address, 0,
-                    language, subject, text, f"{template}_resolved", variables, severity, 0, now, now, now + PAST_KEPT_MS,
-                    "queued", now, "", "", "", None, 0,
-                )
-            )  # fmt: skip
+                telling,
+                now,
+                now,
+                now + PAST_KEPT_MS,
+                occurrence=occurrence,
+                kind="past",
+                person=person,
+                channel=channel,
+                address=address,
+                language=language,
+                subject=subject,
+                text=text,
+                template=f"{template}_resolved",
+                variables=variables,
+                severity=severity,
+            )
 
     def _repeat(self, telling: Telling, again: Again, now: int) -> None:
         """The same people by the same ways, unless one of them still waits to be told at all."""
         alert = telling.rule, telling.target
         sql = (
-            "SELECT person, channel, address, way, language, template, variables, severity, critical, min(level),"  # noqa: S608
-            f" gather, urgent, occurrence, max(id) FROM outbox WHERE {_NEWEST} AND kind NOT IN {_ENDS}"
-            " AND kind <> 'repeat' AND (not_before <= ? OR way > 0) AND person NOT IN"
+            "SELECT person, channel, address, way, language, template, variables, severity, critical,"  # noqa: S608
+            f" min(level), gather, urgent, occurrence, max(id) FROM outbox WHERE {_NEWEST}"
+            f" AND kind NOT IN {_ENDS} AND kind <> 'repeat' AND (not_before <= ? OR way > 0) AND person NOT IN"
             f" (SELECT person FROM answered WHERE {ALERT})"
             f" AND person IN (SELECT person FROM outbox WHERE {_NEWEST} AND kind NOT IN {_ENDS}"
             f" AND ({TOLD} OR state IN ('failed', 'expired')))"
@@ -161,36 +180,67 @@ class Posting:
                 continue
             subject, text = _in(again.words, language)
             end = due + round(again.keeps_s * 1000)
-            start = due + way * NEXT_WAY_MS if critical or way == 0 else end
             self._insert(
-                (
-                    *alert, row[12], again.kind, level, to_ms(telling.at), person, channel, address, way, language,
-                    subject, text, template, variables, severity, critical, start, start, end, "queued", now, again.pile,
-                    row[10], "", None, row[11],
-                )
-            )  # fmt: skip
+                telling,
+                now,
+                due + way * NEXT_WAY_MS if critical or way == 0 else end,
+                end,
+                occurrence=row[12],
+                kind=again.kind,
+                level=level,
+                person=person,
+                channel=channel,
+                address=address,
+                way=way,
+                language=language,
+                subject=subject,
+                text=text,
+                template=template,
+                variables=variables,
+                severity=severity,
+                critical=critical,
+                pile=again.pile,
+                gather=row[10],
+                line=again.lines.get(language, ""),
+                urgent=row[11],
+            )
 
     def _add(self, telling: Telling) -> None:
+        now = to_ms(telling.now)
         later: dict[tuple[str, int], int] = {}
         for one in telling.rows:
             due = to_ms(one.not_before)
             key = one.person, one.level
             if one.gather and one.way == 0:
-                later[key] = self._gathered(one, due, to_ms(telling.now)) - due
+                later[key] = self._gathered(one, due, now) - due
             # ways in reserve are never due before they expire, however much later the first one goes
             due += later.get(key, 0) if one.way == 0 or one.critical else 0
-            values = json.dumps(dict(one.variables), ensure_ascii=False)
             self._insert(
-                (
-                    telling.rule, telling.target, telling.occurrence, one.kind, one.level, to_ms(telling.at), one.person,
-                    one.channel, one.address, one.way, one.language, one.subject, one.text, one.template, values,
-                    int(one.severity), int(one.critical), due, due, to_ms(one.expires_at), "queued",
-                    to_ms(telling.now), one.pile, one.gather, one.line,
-                    None if one.joins is None else to_ms(one.joins), int(one.urgent),
-                )
-            )  # fmt: skip
+                telling,
+                now,
+                due,
+                to_ms(one.expires_at),
+                kind=one.kind,
+                level=one.level,
+                person=one.person,
+                channel=one.channel,
+                address=one.address,
+                way=one.way,
+                language=one.language,
+                subject=one.subject,
+                text=one.text,
+                template=one.template,
+                variables=json.dumps(dict(one.variables), ensure_ascii=False),
+                severity=int(one.severity),
+                critical=int(one.critical),
+                pile=one.pile,
+                gather=one.gather,
+                line=one.line,
+                joins=None if one.joins is None else to_ms(one.joins),
+                urgent=int(one.urgent),
+            )
             if one.joins is not None and one.way == 0:
-                self._addendum(one.person, to_ms(one.joins), to_ms(telling.now))
+                self._addendum(one.person, to_ms(one.joins), now)
 
     def _gathered(self, one: Outgoing, due: int, now: int) -> int:
         """With what waits already for the same person, cell and kind of rule; else a while after the last one."""
@@ -203,9 +253,8 @@ class Posting:
             waiting = self._db.execute(sql, (one.person, one.gather, now)).fetchone()[0]
             if waiting is not None and due - 60_000 <= waiting <= due + between:
                 return int(waiting)
-        sql = (
-            f"SELECT max(called_at) FROM outbox WHERE person = ? AND gather = ? AND {TOLD} AND called_at > ?"  # noqa: S608
-        )
+        whose = "person = ? AND gather = ?"
+        sql = f"SELECT max(called_at) FROM outbox WHERE {whose} AND {TOLD} AND called_at > ?"  # noqa: S608
         last = self._db.execute(sql, (one.person, one.gather, now - between)).fetchone()[0]
         return due if last is None else max(due, int(last) + between)
 
@@ -221,19 +270,32 @@ class Posting:
             )
             self._db.execute(sql, (now, now, person, joins))
 
-    def _insert(self, row: tuple[object, ...]) -> None:
-        self._db.execute(_INSERT, tuple(clean(item) for item in row))
+    def _insert(self, telling: Telling, now: int, due: int, expires: int, **row: object) -> None:
+        """One row more; one that is there already is left as it is."""
+        values = {
+            "rule": telling.rule,
+            "target": telling.target,
+            "occurrence": telling.occurrence,
+            "level": 0,
+            "seq": to_ms(telling.at),
+            "way": 0,
+            "critical": 0,
+            "not_before": due,
+            "next_at": due,
+            "expires_at": expires,
+            "state": "queued",
+            "created_at": now,
+            **row,
+        }
+        names, marks = ", ".join(values), ", ".join("?" * len(values))
+        sql = f"INSERT OR IGNORE INTO outbox({names}) VALUES ({marks})"  # noqa: S608  # our own names
+        self._db.execute(sql, tuple(clean(value) for value in values.values()))
 
-    def _cancel(self, alert: tuple[str, str], now: int, person: str | None = None) -> None:
-        whose, values = (" AND person = ?", (person,)) if person is not None else ("", ())
-        self._db.execute(
-            f"UPDATE outbox SET state = 'cancelled', settled_at = ? WHERE {ALERT}{whose} AND state = 'queued'",  # noqa: S608
-            (now, *alert, *values),
-        )
-        self._db.execute(
-            f"UPDATE outbox SET void = 1 WHERE {ALERT}{whose} AND state = 'leased'",  # noqa: S608  # ours
-            (*alert, *values),
-        )
+    def _cancel(self, alert: tuple[str, str], now: int, among: str = "?", value: str | int = 1) -> None:
+        which = f"WHERE {ALERT} AND {among} AND state ="
+        sql = f"UPDATE outbox SET state = 'cancelled', settled_at = ? {which} 'queued'"  # noqa: S608  # ours
+        self._db.execute(sql, (now, *alert, value))
+        self._db.execute(f"UPDATE outbox SET void = 1 {which} 'leased'", (*alert, value))  # noqa: S608  # ours
 
     def _prune(self, now: int) -> None:
         self._db.execute(
@@ -249,4 +311,3 @@ def _in(words: Any, language: str) -> tuple[str, str]:
 def clean(item: Any) -> Any:
     """Texts that a database takes: halves of surrogate pairs out."""
     return item.encode("utf-8", "replace").decode("utf-8") if isinstance(item, str) else item
-
