@@ -17,6 +17,7 @@ from gateway.people import DutySettings, Person
 from gateway.places import Cell
 from gateway.quantities import Checks
 from gateway.schema import Duration, LengthM, LengthMm, Size, Slug, Strict
+from gateway.terms import OrderSettings
 
 
 class SiteSettings(Strict):
@@ -314,6 +315,7 @@ class Village(Strict):
     cells: dict[Slug, Cell] = Field(default_factory=dict)
     people: dict[Slug, Person] = Field(default_factory=dict)
     duty: DutySettings = DutySettings()
+    orders: OrderSettings = OrderSettings()
     sinks: dict[Slug, SinkSettings] = Field(default_factory=dict)
     channels: dict[Slug, ChannelSettings] = Field(default_factory=dict)
     reports: ReportSettings = ReportSettings()
