@@ -32,10 +32,10 @@ from collections.abc import AsyncIterator, Mapping
 
 from drivers.camera.alarms import Alarm, Alarms, CameraSettings, Listening, delivery
 from drivers.camera.parts import Part
-from drivers.camera.plainxml import Element, read
 from gateway.contracts import Context
 from gateway.errors import BadReply
 from gateway.model import Delivery
+from gateway.web.plainxml import Element, read
 
 TARGET = "/ISAPI/Event/notification/alertStream"
 # kind, score: what heat says is surer than what a camera makes of smoke; an early warning stays below the rules (ours)

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.camera.parts import LARGEST_PICTURE, LARGEST_TEXT, Part, Parts, boundary_of
-from drivers.camera.plainxml import read
 from drivers.dahua import alarm_in as dahua_alarm
 from drivers.isapi import alarm_in as isapi_alarm_in
 from gateway.errors import BadReply
+from gateway.web.plainxml import read
 from tests.camera import HEARTBEAT, PICTURE, dahua_part, isapi_alarm, isapi_part
 
 STREAM = b"".join(
