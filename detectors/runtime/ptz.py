@@ -13,11 +13,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from detectors.runtime.onvif import NotAuthorized, Onvif, Position, Preset, Report
 from detectors.runtime.tour import Pace, Tour, Visit
@@ -45,7 +46,8 @@ class Settings(Strict):
         password_file: Likewise.
         ca_file: Certificate to trust instead of the system's.
         profile: Token or name of the profile; default the first that can be turned.
-        presets: The round, by name or token, in order; default all that are stored. They should see all around.
+        presets: The round, in order, by the names or tokens that the camera has for them, or as a mapping of our name
+            (that zones and evidence use) to the camera's; default all that are stored. They should see all around.
         patrol: False: only on request.
         dwell: How long it looks at each place.
         settle: After it has come to rest.
@@ -58,12 +60,17 @@ class Settings(Strict):
     password_file: Path | None = None
     ca_file: Path | None = None
     profile: str = ""
-    presets: list[str] = Field(default_factory=list, max_length=256)
+    presets: dict[str, str] = Field(default_factory=dict, max_length=256)
     patrol: bool = True
     dwell: Duration = Field(default=timedelta(seconds=12), ge=timedelta(seconds=1))
     settle: Duration = timedelta(seconds=1)
     turn: Duration = timedelta(seconds=15)
     by_hand: Duration = timedelta(minutes=2)
+
+    @field_validator("presets", mode="before")
+    @classmethod
+    def _as_they_are(cls, presets: Any) -> Any:
+        return {str(one): str(one) for one in presets} if isinstance(presets, list | tuple) else presets
 
     @property
     def pace(self) -> Pace:
@@ -194,9 +201,11 @@ class Ptz:
             camera.open()
             profile = camera.profile(self._settings.profile)
             presets = camera.presets(profile)
-            tour = Tour(self._chosen(presets), self._settings.pace, self._clock.monotonic())
+            chosen = self._chosen(presets)
+            tour = Tour(chosen, self._settings.pace, self._clock.monotonic())
             with self._lock:
-                self._presets = {one.token: one for one in presets} | {one.name: one for one in presets}
+                known = [*presets, *chosen]
+                self._presets = {one.token: one for one in known} | {one.name: one for one in known}
                 self._tour = tour
             if self.reason:
                 _log.info("camera can be turned camera=%s places=%s", self.slug, len(presets))
@@ -230,26 +239,31 @@ class Ptz:
         if not self._settings.presets:
             return presets
         known = {one.name: one for one in presets} | {one.token: one for one in presets}
-        missing = [name for name in self._settings.presets if name not in known]
+        missing = [name for name in self._settings.presets.values() if name not in known]
         if missing:
             raise BadReply(
                 f"no preset {', '.join(missing)[:120]}; there are: {', '.join(sorted(known))[:160]}"
             )
-        return [known[name] for name in self._settings.presets]
+        return [replace(known[theirs], name=ours) for ours, theirs in self._settings.presets.items()]
 
 
-def of(slug: str, entry: CameraEntry, settings: Settings, clock: Clock) -> Ptz:
-    """The moving part of a camera of the site.
+def account(slug: str, entry: CameraEntry, settings: Settings) -> tuple[str, Path]:
+    """Who may turn it: name and password file.
 
     Raises:
-        SettingsError: It says neither here nor there who we are.
+        SettingsError: The site says neither for the turning nor for the camera.
     """
     username = settings.username or entry.user
     file = settings.password_file or entry.password_file
     if not username or file is None:
-        raise SettingsError(
-            Fault("", 0, f"cameras.{slug}.ptz", "nobody may turn it", "write username: and password_file:")
-        )
+        remedy = "write username: and password_file:"
+        raise SettingsError(Fault("", 0, f"cameras.{slug}.ptz", "nobody may turn it", remedy))
+    return username, file
+
+
+def of(slug: str, entry: CameraEntry, settings: Settings, clock: Clock) -> Ptz:
+    """The moving part of a camera of the site; raises SettingsError as :func:`account`."""
+    username, file = account(slug, entry, settings)
 
     def connect() -> Onvif:
         password = read_secret(file, "password_file")
