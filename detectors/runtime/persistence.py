@@ -12,7 +12,7 @@ from detectors.runtime.likeness import Mask
 
 LAST = 6  # plates
 SHARE = 0.75  # of them in which a window must have changed
-FIRST = timedelta(days=1)  # of the time it must have lasted: it was there then already
+FIRST = timedelta(hours=12)  # of the time it must have lasted: it was there then already
 SLACK = timedelta(
     hours=6
 )  # "two days" from the morning of one day to the noon of the next but one is two days
