@@ -46,7 +46,7 @@ class Built:
 
 def names() -> list[str]:
     """Every detector there is."""
-    return [name for name in plugins.names(SHELF) if not name.startswith("_")]
+    return plugins.names(SHELF)
 
 
 def build(eyes: Eyes, state_dir: Path, utc_offset_s: float) -> Built:
