@@ -100,6 +100,10 @@ def accept(album: Album, one: Suspicion) -> None:
         if picture is not None:
             album.add_reference(picture, plate.at, plate.local)
     around = wider(one.patch)
+    lately = np.any([mask for _, mask in album.history[-LAST:]], axis=0)
+    for patch in patches(np.asarray(lately), 1):  # what has been added to it since, too
+        if (patch & around).any():
+            around = np.asarray(around | patch)
     album.history = [(at, np.asarray(mask & ~around)) for at, mask in album.history]
     album.suspicions.remove(one)
 
