@@ -62,7 +62,9 @@ class Watcher:
 
     def due(self, stream_s: float, *, moving: bool) -> bool:
         """Whether it wants this picture."""
-        if self.fault or (self.detector.motion_gate and not moving):
+        if self.fault:
+            return False
+        if self.detector.motion_gate and not moving and not getattr(self.detector, "waiting", False):
             return False
         rate = self.detector.rate()
         return rate > 0 and (self.last_s is None or stream_s - self.last_s >= 1 / rate - EARLY)
