@@ -18,6 +18,8 @@ import contextlib
 import json
 import logging
 import os
+import resource
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +34,7 @@ SEGMENT_S = 2.0
 KEEP_S = 40.0  # 10 s before and 20 s after an occurrence, and slack for a slow disk
 LARGEST_BYTES = 80_000_000  # of one camera: 40 s at 16 Mbit/s
 CUT_S = 60.0
+MEMORY_BYTES = 600_000_000  # it copies packets and decodes nothing
 _INDEX = "index.jsonl"
 
 _log = logging.getLogger(__name__)
@@ -92,7 +95,7 @@ class Ring:
         source: Words for ffmpeg that open the stream; no password may stand in them.
         monotonic: The clock.
         stdin: What ffmpeg reads on its standard input, where the address with its password may stand.
-        limits: Called in the child before it starts: limits on memory and time.
+        memory: What its ffmpeg may take [bytes of addresses].
     """
 
     def __init__(
@@ -102,13 +105,13 @@ class Ring:
         monotonic: Callable[[], float],
         *,
         stdin: bytes = b"",
-        limits: Callable[[], None] | None = None,
+        memory: int = MEMORY_BYTES,
     ) -> None:
         self._folder = folder
         self._source = list(source)
         self._monotonic = monotonic
         self._stdin = stdin
-        self._limits = limits
+        self._memory = memory
         self._lock = threading.Lock()
         self._boot = boot_id()
         self._segments = self._found()
@@ -125,6 +128,8 @@ class Ring:
             "-segment_list", "pipe:1", "-segment_list_type", "csv",
             str(self._folder / f"{session}-%06d.mkv"),
         ]  # fmt: skip
+        if shutil.which("setpriv"):  # else an orphan goes on writing: a broken list does not end ffmpeg
+            command = ["setpriv", "--pdeathsig", "KILL", "--", *command]
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._child = subprocess.Popen(  # noqa: S603  # our own words
@@ -132,11 +137,10 @@ class Ring:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                preexec_fn=self._limits,  # noqa: PLW1509  # sets limits only
-                start_new_session=True,
             )
         except OSError as error:
             raise Unavailable(f"the main stream cannot be recorded: {error.strerror}") from error
+        self._limit(self._child.pid)
         self._reader = threading.Thread(
             target=self._follow, args=(self._child, session), name="ring", daemon=True
         )
@@ -193,6 +197,11 @@ class Ring:
             return _copied(["-f", "concat", "-safe", "0", "-i", str(listing)], target)
         finally:
             listing.unlink(missing_ok=True)
+
+    def _limit(self, pid: int) -> None:
+        with contextlib.suppress(OSError, ValueError):  # it may have ended already
+            resource.prlimit(pid, resource.RLIMIT_AS, (self._memory, self._memory))
+            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
 
     def _follow(self, child: subprocess.Popen[bytes], session: str) -> None:
         assert child.stdout is not None
