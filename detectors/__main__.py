@@ -16,18 +16,21 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from detectors.runtime.archive import Archive, settings_of
 from detectors.runtime.build import Built, build, names, pace
 from detectors.runtime.camera import Arrival, Camera
 from detectors.runtime.eye import Eye
 from detectors.runtime.lines import in_words, said
 from detectors.runtime.slots import Slots
 from detectors.runtime.worker import Worker
+from detectors.scenes.source import Scene, is_scene
 from gateway import files
 from gateway.cameras import Eyes
 from gateway.clock import SystemClock
@@ -111,9 +114,29 @@ def assemble(plan: Plan, built: Built, say: Any) -> Worker:
         fps = pace(entry, watchers)
         now_s = clock.monotonic() if entry.live else 0.0
         eyes[slug] = Eye(slug, entry, watchers, built.models, fps=fps, now_s=now_s)
-        cameras[slug] = Camera(slug, entry, fps=fps, slots=slots, clock=clock)
+        opener = partial(Scene, entry.looks_at, fps, clock.monotonic) if is_scene(entry.looks_at) else None
+        cameras[slug] = Camera(slug, entry, fps=fps, slots=slots, clock=clock, opener=opener)
     models = {name: built.unread.get(name, "ok") for name in plan.eyes.models}
-    return Worker(eyes, cameras, slots, clock=clock, say=say, missing=built.missing, models=models)
+    archive = None
+    if plan.state_dir is not None:
+        archive = Archive(
+            plan.eyes,
+            built.models,
+            plan.state_dir,
+            clock=clock,
+            mark=lambda *said: worker.marks.append(said),
+        )
+    worker = Worker(
+        eyes,
+        cameras,
+        slots,
+        clock=clock,
+        say=say,
+        missing=built.missing,
+        models=models,
+        witness=archive,
+    )
+    return worker
 
 
 def check(plan: Plan) -> int:
@@ -121,6 +144,7 @@ def check(plan: Plan) -> int:
     built = build(plan.eyes, plan.folder, plan.utc_offset_s)
     if built.faults:
         raise SettingsError(*built.faults)
+    settings_of(plan.eyes)
     return 0
 
 

@@ -105,6 +105,7 @@ class Keeper:
         self._mode: Mode = mode_of(settings, shroud) if footage is not None else "off"
         self._trace = Trace()
         self._open: dict[str, _Open] = {}
+        self._last_s = 0.0
         self.kept = Kept()
         if footage is not None and self._mode == "off":
             self.kept.notes["clip"] = "no clips: nothing here can cover faces and plates, and there is no key"
@@ -113,16 +114,14 @@ class Keeper:
 
     def see(self, frame: Frame, seen: Iterable[Detections] = ()) -> None:
         """One looked-at picture: its numbers are kept for a while."""
+        self._last_s = frame.stream_s
         self._trace.frame(frame, seen)
 
-    def keep(
-        self, detector: str, sighting: Sighting, frame: Frame, seen: Iterable[Detections] = ()
-    ) -> str | None:
+    def keep(self, sighting: Sighting, frame: Frame, seen: Iterable[Detections] = ()) -> str | None:
         """What a detector says of this picture.
 
         Args:
-            detector: Its name in the site file.
-            sighting: What it says.
+            sighting: What it says; its key is one occurrence of this camera.
             frame: The picture, after its masks.
             seen: What models saw in it.
 
@@ -130,7 +129,7 @@ class Keeper:
             The id under which it is on the disk now; ``None`` for a mere candidate, and when nothing could be kept: an
             alarm does not wait for its picture.
         """
-        key = f"{detector}/{sighting.key}"
+        key = sighting.key
         self._trace.sighting(sighting)
         open_one = self._open.get(key)
         if sighting.state is State.CANDIDATE:
@@ -139,18 +138,18 @@ class Keeper:
             if open_one is None:
                 if sighting.state is State.ENDED:
                     return None
-                return self._first(detector, key, sighting, frame, seen)
+                return self._first(key, sighting, frame, seen)
             self._more(key, open_one, sighting, frame, seen)
         except GatewayError as error:
             self._failed(error)
             return open_one.id if open_one is not None else None
         return open_one.id
 
-    def turn(self, stream_s: float) -> list[str]:
+    def turn(self) -> list[str]:
         """Whatever is due: numbers, clips; returns the ids that have grown. Cheap when nothing is."""
         grown = []
         for key, one in list(self._open.items()):
-            if one.numbers_due is not None and stream_s >= one.numbers_due:
+            if one.numbers_due is not None and self._last_s >= one.numbers_due:
                 one.numbers_due = None
                 self._numbers(key, one)
                 grown.append(one.id)
@@ -192,21 +191,20 @@ class Keeper:
 
     # -- pictures -----------------------------------------------------------------------------------------------------
 
-    def _first(
-        self, detector: str, key: str, sighting: Sighting, frame: Frame, seen: Iterable[Detections]
-    ) -> str:
-        self._trace.begin(key)
+    def _first(self, key: str, sighting: Sighting, frame: Frame, seen: Iterable[Detections]) -> str | None:
         covered = self._shroud.cover(frame.image, seen)
         files, left_out = self._pictures(sighting, covered, "snapshot.jpg")
+        if covered.how == "boxes_only" and not sighting.boxes and len(files) == 1 and self._mode == "off":
+            return None  # a grey picture without a box says nothing
         if covered.how != "boxes_only":
             files["clean.jpg"] = as_jpeg(covered.image)
         if self._settings.original and self._seal is not None:
             files["original.jpg.sealed"] = self._seal.sealed(as_jpeg(frame.image))
+        self._trace.begin(key)
         files["trace.jsonl"] = self._trace.text(key)
         clip, owed = self._owed(sighting)
         meta: dict[str, Any] = {
             "camera": self._camera,
-            "detector": detector,
             "key": sighting.key,
             "kind": sighting.kind,
             "state": str(sighting.state),

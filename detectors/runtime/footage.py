@@ -94,7 +94,8 @@ class Ring:
         folder: Its own; best in memory (a tmpfs), so that nothing of it ever reaches the card.
         source: Words for ffmpeg that open the stream; no password may stand in them.
         monotonic: The clock.
-        stdin: What ffmpeg reads on its standard input, where the address with its password may stand.
+        stdin: What ffmpeg reads on its standard input, where the address with its password may stand; asked for at
+            each opening. May raise SettingsError.
         memory: What its ffmpeg may take [bytes of addresses].
     """
 
@@ -104,7 +105,7 @@ class Ring:
         source: Sequence[str],
         monotonic: Callable[[], float],
         *,
-        stdin: bytes = b"",
+        stdin: Callable[[], bytes] = bytes,
         memory: int = MEMORY_BYTES,
     ) -> None:
         self._folder = folder
@@ -120,6 +121,7 @@ class Ring:
 
     def open(self) -> None:
         """Begin to record; a stream that ends must be opened again by whoever watches it. Raises Unavailable."""
+        script = self._stdin()
         session = f"{os.getpid():x}-{int(self._monotonic() * 1000):x}"
         command = [
             "ffmpeg", "-hide_banner", "-loglevel", "error", *self._source,
@@ -147,7 +149,7 @@ class Ring:
         self._reader.start()
         if self._child.stdin is not None:
             with contextlib.suppress(OSError):
-                self._child.stdin.write(self._stdin)
+                self._child.stdin.write(script)
                 self._child.stdin.close()
 
     @property

@@ -20,7 +20,8 @@ import cv2
 import numpy as np
 
 from detectors.runtime.contracts import Detections, Model, Picture
-from gateway.errors import GatewayError
+from detectors.runtime.network import BadModel
+from gateway.errors import Unavailable
 
 FACES = frozenset({"face", "head", "human face", "human_face"})
 PLATES = frozenset(
@@ -118,13 +119,16 @@ class Shroud:
             return _grey(image, "no model here can say where faces and plates are")
         try:
             places = self.places(image, seen)
-        except GatewayError as error:
-            return _grey(image, f"the model failed: {error}")
+        except Unavailable as error:
+            return _grey(image, str(error))
         return Covered(pixelated(image, places), "blurred", len(places))
 
     def places(self, image: Picture, seen: Iterable[Detections] = ()) -> list[Region]:
-        """What must be covered. Raises whatever the models raise."""
-        found = [*seen, *(model.look(image) for model in self._models)]
+        """What must be covered. Raises Unavailable when a model fails."""
+        try:
+            found = [*seen, *(model.look(image) for model in self._models)]
+        except BadModel as error:
+            raise Unavailable(f"the model failed: {error}") from error
         return [place for one in found for place in regions(one, image.shape[0], image.shape[1])]
 
 

@@ -17,7 +17,6 @@ from detectors.scenes.street import (
     STRAW,
     WIDTH,
     Actor,
-    Moment,
     Story,
 )
 
@@ -76,7 +75,8 @@ class Painter:
             size = (max(1, round(4 * moment.flame)), max(2, round(7 * moment.flame)))
             centre = (round(x), round(foot - size[1]))
             cv2.ellipse(heat, centre, size, 0, 0, 360, FLAME_C * (0.6 + 0.4 * moment.flame), -1)
-        return heat + self._heat[int(stream_s * 9) % len(self._heat)]
+        warmed: Celsius = heat + self._heat[int(stream_s * 9) % len(self._heat)]
+        return warmed
 
     def _flame(self, image: Picture, flame: float, stream_s: float) -> None:
         if not flame:
@@ -203,4 +203,9 @@ def _caption(image: Picture, stream_s: float) -> None:
 
 def road() -> list[tuple[float, float]]:
     """The carriageway as a zone, shares of width and height."""
-    return [(0.0, 190 / HEIGHT), (1.0, 190 / HEIGHT), (1.0, (NEAR_LANE + 14) / HEIGHT), (0.0, (NEAR_LANE + 14) / HEIGHT)]
+    return [
+        (0.0, 190 / HEIGHT),
+        (1.0, 190 / HEIGHT),
+        (1.0, (NEAR_LANE + 14) / HEIGHT),
+        (0.0, (NEAR_LANE + 14) / HEIGHT),
+    ]

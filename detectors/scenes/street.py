@@ -108,7 +108,7 @@ class Story:
     def _walkers(self, now: float) -> Iterator[Actor]:
         for start, speed in self._walking:
             x = -_OUT + speed * (now - start)
-            if 0 <= now - start and x <= WIDTH + _OUT:
+            if start <= now and x <= WIDTH + _OUT:
                 yield Actor("person", "green", x, PAVEMENT, *PERSON, step=(now * 1.8) % 1)
 
 

@@ -27,7 +27,7 @@ class Inbox:
     def fresh(self) -> list[tuple[Item, Mark]]:
         """New marks with what they are about; those of evidence that is gone are passed over.
 
-        ``item.meta`` names the ``camera``, the ``detector`` and its ``key``. What was handed over and not yet learnt
+        ``item.meta`` names the ``camera`` and the ``key``. What was handed over and not yet learnt
         when the worker was killed comes again: a detector takes the same mark twice without harm.
         """
         found = []

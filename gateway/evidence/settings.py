@@ -25,7 +25,7 @@ class EvidenceSettings(Strict):
         blur: ``auto`` makes faces and plates unreadable before anything is written, and draws boxes on a grey ground
             where no model can say where they are; ``boxes_only`` does so always; ``off`` keeps pictures as they are.
         blur_models: Names of models that find faces and plates, or people and vehicles; default: whichever of the
-            camera's own models knows people and vehicles.
+            worker's models know people and vehicles.
         clip: ``auto`` is ``blurred`` where a model can find what must be covered, else ``sealed`` where there is a key,
             else no clip; ``plain`` goes with ``blur: off`` only.
         key: The township's public key (``village vision keys new``); the box cannot read what it seals with it.

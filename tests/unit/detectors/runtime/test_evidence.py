@@ -86,11 +86,11 @@ def test_a_confirmed_sighting_is_on_the_disk_with_all_that_explains_it(
     one = keeper(shelf, executor, facts=lambda: {"ptz": {"pan": 12.5}, "models": {"fire11n": "ab12"}})
     for step in range(3):
         one.see(frame(step / 5), [seen(("fire", 30, 20, 90, 70))])
-    item = found(shelf, one.keep("fire", fire(0.6), frame(0.6)))
+    item = found(shelf, one.keep(fire(0.6), frame(0.6)))
     assert set(item.files) == {"snapshot.jpg", "clean.jpg", "trace.jsonl"}
     assert item.meta["why"] == {"hits": 7, "peak": 0.8123}
     assert item.meta["boxes"] == [[0.1, 0.1, 0.3, 0.4, "fire", 0.81]]
-    assert (item.meta["camera"], item.meta["detector"], item.meta["zone"]) == ("gate", "fire", "yard")
+    assert (item.meta["camera"], item.meta["key"], item.meta["zone"]) == ("gate", "place-1", "yard")
     assert (item.meta["ptz"], item.meta["models"]) == ({"pan": 12.5}, {"fire11n": "ab12"})
     rows = [json.loads(line) for line in (item.read("trace.jsonl") or b"").splitlines()]
     assert [row["s"] for row in rows] == [0.0, 0.2, 0.4, 0.6]
@@ -100,17 +100,17 @@ def test_a_confirmed_sighting_is_on_the_disk_with_all_that_explains_it(
 
 
 def test_a_candidate_leaves_nothing_on_the_disk(shelf: Shelf, executor: ThreadPoolExecutor) -> None:
-    assert keeper(shelf, executor).keep("fire", fire(state=State.CANDIDATE), frame()) is None
+    assert keeper(shelf, executor).keep(fire(state=State.CANDIDATE), frame()) is None
     assert list(shelf.items()) == []
 
 
 def test_one_occurrence_has_one_id_and_grows(shelf: Shelf, executor: ThreadPoolExecutor) -> None:
     one = keeper(shelf, executor)
-    first = one.keep("traffic", fire(0, kind="collision"), frame())
+    first = one.keep(fire(0, kind="collision"), frame())
     leaver = np.full((60, 80, 3), 200, np.uint8)
-    second = one.keep("traffic", fire(15, kind="hit_and_run", pictures={"leaver": leaver}), frame(15))
+    second = one.keep(fire(15, kind="hit_and_run", pictures={"leaver": leaver}), frame(15))
     one.see(frame(16), [])
-    third = one.keep("traffic", fire(40, State.ENDED, kind="hit_and_run"), frame(40))
+    third = one.keep(fire(40, State.ENDED, kind="hit_and_run"), frame(40))
     assert first == second == third
     item = found(shelf, first)
     assert set(item.files) == {"snapshot.jpg", "clean.jpg", "trace.jsonl", "hit_and_run.jpg", "leaver.jpg"}
@@ -121,19 +121,14 @@ def test_one_occurrence_has_one_id_and_grows(shelf: Shelf, executor: ThreadPoolE
     )
     assert [step["state"] for step in item.meta["steps"]] == ["confirmed", "ended"]
     assert b'"s": 16' in (item.read("trace.jsonl") or b"")
-    later = one.keep("traffic", fire(100, kind="collision"), frame(100))
+    later = one.keep(fire(100, kind="collision"), frame(100))
     assert later not in {None, first}
-
-
-def test_the_same_key_of_two_detectors_is_two_occurrences(shelf: Shelf, executor: ThreadPoolExecutor) -> None:
-    one = keeper(shelf, executor)
-    assert one.keep("fire", fire(), frame()) != one.keep("thermal", fire(), frame())
 
 
 def test_without_a_model_only_boxes_on_grey_are_written(shelf: Shelf, executor: ThreadPoolExecutor) -> None:
     one = keeper(shelf, executor, Shroud([]))
     crop = np.full((60, 80, 3), 200, np.uint8)
-    item = found(shelf, one.keep("fire", fire(pictures={"before": crop}), frame()))
+    item = found(shelf, one.keep(fire(pictures={"before": crop}), frame()))
     assert set(item.files) == {"snapshot.jpg", "trace.jsonl"}
     assert item.meta["rendering"]["how"] == "boxes_only"
     assert item.meta["left_out"] == ["before"]
@@ -150,7 +145,7 @@ def test_the_original_is_kept_sealed_only_and_only_when_asked_for(
     across, down = np.meshgrid(np.linspace(0, 255, 320), np.linspace(0, 255, 180))
     image = np.stack([across, down, 255 - across], 2).astype(np.uint8)
     one = keeper(shelf, executor, Shroud([]), settings=settings)
-    item = found(shelf, one.keep("fire", fire(), frame(image=image)))
+    item = found(shelf, one.keep(fire(), frame(image=image)))
     raw = opened(item.read("original.jpg.sealed") or b"", private)
     original = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR).astype(int)
     assert np.abs(original - image).mean() < 4
@@ -162,7 +157,7 @@ def test_a_full_disk_costs_the_picture_and_not_the_alarm(
 ) -> None:
     (tmp_path / "evidence").write_text("no folder")
     one = keeper(Shelf(tmp_path / "evidence"), executor)
-    assert one.keep("fire", fire(), frame()) is None
+    assert one.keep(fire(), frame()) is None
     assert one.kept.failed == 1
     assert "cannot be kept" in one.kept.last_error
 
@@ -170,13 +165,13 @@ def test_a_full_disk_costs_the_picture_and_not_the_alarm(
 def test_a_mark_reaches_whoever_made_the_sighting_once_also_over_a_restart(
     shelf: Shelf, executor: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
-    number = keeper(shelf, executor).keep("fire", fire(), frame())
+    number = keeper(shelf, executor).keep(fire(), frame())
     assert number is not None
     inbox = Inbox(shelf, tmp_path / "marks.read")
     mark(shelf.root, number, right=False, by="wang", at=AT)
     mark(shelf.root, "a" * 20, right=False, by="wang", at=AT)
     ((item, said),) = inbox.fresh()
-    assert (item.meta["detector"], item.meta["key"], said.right) == ("fire", "place-1", False)
+    assert (item.meta["camera"], item.meta["key"], said.right) == ("gate", "place-1", False)
     assert found(shelf, number).meta["marks"][0]["by"] == "wang"
     inbox.learnt()
     assert Inbox(shelf, tmp_path / "marks.read").fresh() == []
@@ -220,7 +215,7 @@ def test_the_clip_of_a_file_is_cut_out_of_it_without_encoding(
 ) -> None:
     settings = EvidenceSettings(blur="off")
     one = keeper(shelf, executor, Shroud([], "off"), footage=FileFootage(film), settings=settings)
-    number = one.keep("fire", fire(6, before_s=2, after_s=3), frame(6))
+    number = one.keep(fire(6, before_s=2, after_s=3), frame(6))
     assert found(shelf, number).meta["clip"]["state"] == "pending"
     one.end()
     item = found(shelf, number)
@@ -239,7 +234,7 @@ def test_a_clip_is_covered_picture_by_picture_where_a_model_can(
         return Shroud([Told(PEOPLE, ("person", 90, 50, 170, 130))])
 
     one = keeper(shelf, executor, shroud(), footage=FileFootage(film), clip_shroud=shroud)
-    number = one.keep("fire", fire(6, before_s=1, after_s=1), frame(6))
+    number = one.keep(fire(6, before_s=1, after_s=1), frame(6))
     one.end()
     item = found(shelf, number)
     assert item.meta["clip"] == {"state": "kept", "how": "blurred"}
@@ -257,7 +252,7 @@ def test_without_a_model_there_is_no_clip_and_with_a_key_it_is_sealed(
     film: Path, shelf: Shelf, executor: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
     one = keeper(shelf, executor, Shroud([]), footage=FileFootage(film))
-    number = one.keep("fire", fire(6), frame(6))
+    number = one.keep(fire(6), frame(6))
     one.end()
     assert found(shelf, number).meta["clip"]["state"] == "none"
     assert "clip.mp4" not in found(shelf, number).files
@@ -272,7 +267,7 @@ def test_without_a_model_there_is_no_clip_and_with_a_key_it_is_sealed(
         settings=EvidenceSettings(key=public),
         masks=masks,
     )
-    number = with_key.keep("fire", fire(6, before_s=1, after_s=1), frame(6))
+    number = with_key.keep(fire(6, before_s=1, after_s=1), frame(6))
     with_key.end()
     item = found(shelf, number)
     assert item.meta["clip"] == {"state": "kept", "how": "sealed"}
@@ -326,7 +321,7 @@ keeper = Keeper(Shelf(Path(sys.argv[3])), EvidenceSettings(blur="off"), "gate", 
 begin = time.monotonic()
 while not ring.ready(begin + 3):
     time.sleep(0.05)
-number = keeper.keep("fire", fire(3, before_s=10, after_s=20), frame(3))
+number = keeper.keep(fire(3, before_s=10, after_s=20), frame(3))
 print(number, flush=True)
 time.sleep(60)
 """

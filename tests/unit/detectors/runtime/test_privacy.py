@@ -6,8 +6,8 @@ import pytest
 cv2 = pytest.importorskip("cv2", reason="needs the extra 'vision'")
 
 from detectors.runtime.contracts import Detections, Picture  # noqa: E402
+from detectors.runtime.network import BadModel  # noqa: E402
 from detectors.runtime.privacy import GREY, Masks, Shroud, pixelated, regions  # noqa: E402
-from gateway.errors import Unavailable  # noqa: E402
 
 PEOPLE = ("person", "car")
 
@@ -24,7 +24,7 @@ class Told:
 
     def look(self, image: Picture) -> Detections:
         if self._broken:
-            raise Unavailable("no memory left")
+            raise BadModel("no memory left")
         return seen(*self._boxes)
 
 
