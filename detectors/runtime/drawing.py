@@ -49,6 +49,10 @@ def as_jpeg(image: Picture, quality: int = QUALITY) -> bytes:
 
 
 def _words(image: Picture, words: str, at: tuple[int, int], size: float) -> None:
+    if not words:
+        return
     plain = words.encode("ascii", "replace").decode()
-    cv2.putText(image, plain, at, cv2.FONT_HERSHEY_SIMPLEX, size, _BLACK, 3, cv2.LINE_AA)
-    cv2.putText(image, plain, at, cv2.FONT_HERSHEY_SIMPLEX, size, _WHITE, 1, cv2.LINE_AA)
+    (width, height), below = cv2.getTextSize(plain, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    x, y = max(0, min(at[0], image.shape[1] - width)), at[1]
+    cv2.rectangle(image, (x - 2, y - height - 3), (x + width + 2, y + below), _BLACK, -1)
+    cv2.putText(image, plain, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, _WHITE, 1, cv2.LINE_AA)

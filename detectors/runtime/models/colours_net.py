@@ -81,12 +81,13 @@ class Whole:
 
     def look(self, image: Picture) -> Detections:
         """Boxes of everything of a known colour, in pixels of ``image``."""
-        hsv: Picture = cv2.cvtColor(cv2.GaussianBlur(image, (3, 3), 0), cv2.COLOR_BGR2HSV).astype(np.uint8)
-        hsv[: round(self._palette.top * image.shape[0] / 360)] = 0
-        scale = image.shape[0] * image.shape[1] / (640 * 360)
-        found = [box for one in self._palette.colours for box in _things(hsv, image, one, scale)]
+        half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        hsv: Picture = cv2.cvtColor(half, cv2.COLOR_BGR2HSV).astype(np.uint8)
+        hsv[: round(self._palette.top * half.shape[0] / 360)] = 0
+        scale = half.shape[0] * half.shape[1] / (640 * 360)
+        found = [box for one in self._palette.colours for box in _things(hsv, half, one, scale)]
         found = [box for box in found if box[1] >= self._least]
-        boxes = np.array([box[2:] for box in found], np.float32).reshape(-1, 4)
+        boxes = np.array([box[2:] for box in found], np.float32).reshape(-1, 4) * 2
         scores = np.array([box[1] for box in found], np.float32)
         return Detections(boxes, scores, tuple(box[0] for box in found))
 
@@ -95,8 +96,9 @@ def _things(hsv: Picture, image: Picture, colour: Colour, scale: float) -> Itera
     mask = cv2.inRange(hsv, colour.low, colour.high)
     if colour.tinge is not None:
         mask = cv2.bitwise_and(mask, _tinged(image, *colour.tinge))
-    mask = cv2.medianBlur(mask, 5)
-    closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((colour.close, colour.close), np.uint8))
+    mask = cv2.medianBlur(mask, 3)
+    side = colour.close // 2 + 1
+    closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     count, _, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
     for x, y, width, height, area in stats[1:count].tolist():
         least = colour.least * scale
@@ -110,7 +112,7 @@ def _things(hsv: Picture, image: Picture, colour: Colour, scale: float) -> Itera
 
 
 def _tinged(image: Picture, blue_over_green: int, red_from_green: int) -> NDArray[np.uint8]:
-    blue, green, red = cv2.split(cv2.blur(image, (7, 7)))
+    blue, green, red = cv2.split(cv2.blur(image, (5, 5)))
     over = cv2.subtract(blue, green) >= blue_over_green
     near = cv2.absdiff(red, green) <= red_from_green
     return ((over & near) * 255).astype(np.uint8)
