@@ -197,7 +197,7 @@ class Worker:
                 "rss": resident_bytes(),
                 "models": dict(self._models),
                 "cameras": {slug: self._state(slug, now) for slug in self._eyes},
-                "evidence": self._witness.health() if self._witness is not None else None,
+                "archive": self._witness.health() if self._witness is not None else None,
             }
         )
 
