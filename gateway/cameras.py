@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from gateway.schema import Duration, Size, Slug, Strict
 
@@ -102,6 +102,7 @@ class CameraEntry(Strict):
     Attributes:
         url: Its main stream, without user and password: ``rtsp://192.168.1.20/main``; or a file.
         sub: Its sub-stream, for looking; default the main stream.
+        replay: A file is played at its own pace, again and again, as if it were a camera (a demo, a trial).
         user: Who we are there.
         password_file: A file or a systemd credential, never the password itself.
         size: Box into which a picture is brought before anybody looks [pixels]; its shape is kept.
@@ -120,6 +121,7 @@ class CameraEntry(Strict):
 
     url: str
     sub: str | None = None
+    replay: bool = False
     user: str = ""
     password_file: Path | None = None
     size: tuple[int, int] = (640, 640)
@@ -174,9 +176,14 @@ class CameraEntry(Strict):
         return size
 
     @property
+    def remote(self) -> bool:
+        """Whether it is reached over the network."""
+        return urlsplit(self.looks_at).scheme not in {"", "file"}
+
+    @property
     def live(self) -> bool:
-        """Whether it is a camera, not a file."""
-        return urlsplit(self.url).scheme not in {"", "file"}
+        """Whether it goes at its own pace and never ends, as a camera does."""
+        return self.remote or self.replay
 
     @property
     def looks_at(self) -> str:
@@ -208,3 +215,18 @@ class Eyes(Strict):
                         f"cameras.{slug}.detectors.{name}: no model is called {model!r}; there is: {known}"
                     )
         return self
+
+
+def spoken(model: BaseModel) -> Any:
+    """A model as plain data that the same model takes back: times with their unit, paths as text."""
+    return _plain(model.model_dump())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():.6f}s"
+    return str(value) if isinstance(value, Path) else value

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from detectors.runtime.build import checked
+from detectors.runtime.build import Built, checked
 from detectors.runtime.clips import mode_of
 from detectors.runtime.contracts import Detections, Frame, Model, Sighting
 from detectors.runtime.decoder import address, script
@@ -25,9 +25,10 @@ from detectors.runtime.privacy import Masks, Shroud
 from gateway.cameras import CameraEntry, Eyes
 from gateway.clock import Clock
 from gateway.credentials import read_secret
-from gateway.errors import GatewayError, SettingsError, Unavailable
+from gateway.errors import Fault, GatewayError, SettingsError, Unavailable
 from gateway.evidence.inbox import Inbox
 from gateway.evidence.retention import Tidied, tidy
+from gateway.evidence.sealed import Seal
 from gateway.evidence.settings import EvidenceSettings
 from gateway.evidence.shelf import Shelf
 
@@ -47,19 +48,16 @@ class Archive:
 
     Args:
         eyes: What the site says.
-        models: Those that were read.
+        built: Models that were read, and what is kept of which camera.
         state_dir: The worker's own folder.
         clock: The only clock.
         mark: Takes an operator's word: camera, key, whether it was right.
-
-    Raises:
-        SettingsError: A key or model cannot be read.
     """
 
     def __init__(
         self,
         eyes: Eyes,
-        models: Mapping[str, Model],
+        built: Built,
         state_dir: Path,
         *,
         clock: Clock,
@@ -68,8 +66,7 @@ class Archive:
         self._eyes = eyes
         self._clock = clock
         self._mark = mark
-        settings = settings_of(eyes)
-        self._first = next(iter(settings.values()))
+        self._first = next(iter(built.evidence.values()))
         root = self._first.folder or state_dir / "evidence"
         self.shelf = Shelf(root)
         self._inbox = Inbox(self.shelf, state_dir / "marks.read")
@@ -82,7 +79,7 @@ class Archive:
         self._tidied_at: float | None = None
         self._keepers: dict[str, Keeper] = {}
         for slug, entry in eyes.cameras.items():
-            self._keepers[slug] = self._keeper(slug, entry, settings[slug], models, state_dir)
+            self._keepers[slug] = self._keeper(slug, entry, built.evidence[slug], built.models, state_dir)
         self.shelf.sweep()
         for keeper in self._keepers.values():
             keeper.resume()
@@ -157,9 +154,13 @@ class Archive:
         for name in set(settings.blur_models) - set(names):
             self._notes[f"{slug}.blur_models"] = f"there is no model {name}"
         names = names or list(models)
-        shroud = Shroud(
-            [models[name] if name in models else self._opened(name) for name in names], settings.blur
-        )
+        finders = []
+        for name in names:
+            try:
+                finders.append(models[name] if name in models else self._opened(name))
+            except Unavailable as error:
+                self._notes[f"{slug}.blur_models"] = str(error)
+        shroud = Shroud(finders, settings.blur)
         footage: Footage | None = None
         if mode_of(settings, shroud) != "off":
             footage = self._footage(slug, entry, settings, state_dir)
@@ -229,22 +230,25 @@ class Archive:
             _log.info("evidence deleted %s", dict(round_.deleted))
 
 
-def settings_of(eyes: Eyes) -> dict[str, EvidenceSettings]:
-    """Camera -> what the site says of its evidence; what stands at the camera wins over what holds for all.
+def evidence_of(eyes: Eyes) -> tuple[dict[str, EvidenceSettings], list[Fault]]:
+    """Camera -> what the site says of its evidence, and everything wrong with that.
 
-    Raises:
-        SettingsError: With every fault.
+    What stands at the camera wins over what holds for all. Where it cannot be used the camera's evidence is kept as if
+    nothing had been said: covered, without clips and originals.
     """
-    found, faults = {}, []
+    found: dict[str, EvidenceSettings] = {}
+    faults: list[Fault] = []
     for slug, entry in eyes.cameras.items():
         key = f"cameras.{slug}.evidence" if entry.evidence else "evidence"
         try:
             found[slug] = checked(EvidenceSettings, {**eyes.evidence, **(entry.evidence or {})}, key)
+            key_file = found[slug].key
+            if key_file is not None:
+                Seal(key_file)
         except SettingsError as error:
             faults += [fault for fault in error.faults if fault not in faults]
-    if faults:
-        raise SettingsError(*faults)
-    return found
+            found[slug] = EvidenceSettings(clip="off")
+    return found, faults
 
 
 def masks_of(entry: CameraEntry) -> Masks:

@@ -39,6 +39,8 @@ from gateway.errors import Lost
 HEADER_BYTES = 54
 LARGEST_PICTURE_BYTES = 64 * 1024 * 1024
 SOCKET_TIMEOUT_US = 5_000_000
+# How long ffmpeg studies a live stream before it decodes; its own 5 s are for unknown files.
+PROBE_US = "500000"
 KEPT_LINES = 12
 PIPE_BYTES = 1024 * 1024  # fcntl(2) F_SETPIPE_SZ: the largest an ordinary user may have
 
@@ -79,7 +81,6 @@ def address(url: str, user: str, password: Secret | None) -> Secret:
 
 def arguments(camera: CameraEntry, fps: float, stamps_fd: int) -> list[str]:
     """The command line of a decoder; nothing in it is secret."""
-    live = camera.live
     words = [
         "ffmpeg",
         "-nostdin",
@@ -93,8 +94,19 @@ def arguments(camera: CameraEntry, fps: float, stamps_fd: int) -> list[str]:
         words += ["-hwaccel", "vaapi"]
     elif camera.decoder in _HARDWARE:
         words += ["-c:v", _HARDWARE[camera.decoder].format(codec=camera.codec)]
-    if live:
-        words += ["-fflags", "+discardcorrupt", "-f", "concat", "-safe", "0"]
+    if camera.remote:
+        words += [
+            "-fflags",
+            "+discardcorrupt",
+            "-analyzeduration",
+            PROBE_US,
+            "-fpsprobesize",
+            "0",
+            "-f",
+            "concat",
+            "-safe",
+            "0",
+        ]
         words += [
             "-protocol_whitelist",
             "pipe,rtsp,rtsps,rtp,tcp,tls,http,https,httpproxy,crypto",
@@ -102,6 +114,7 @@ def arguments(camera: CameraEntry, fps: float, stamps_fd: int) -> list[str]:
             "pipe:0",
         ]
     else:
+        words += ["-re", "-stream_loop", "-1"] if camera.replay else []
         words += ["-i", camera.looks_at.removeprefix("file://")]
     width, height = camera.size
     shape = f"scale='min({width},iw)':'min({height},ih)':force_original_aspect_ratio=decrease:flags=area"
@@ -134,6 +147,7 @@ def script(url: Secret) -> bytes:
         lines.append(f"option timeout {SOCKET_TIMEOUT_US}")
     else:
         lines.append(f"option rw_timeout {SOCKET_TIMEOUT_US}")
+    lines += [f"option analyzeduration {PROBE_US}", "option fpsprobesize 0"]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -180,7 +194,7 @@ class Decoder:
         assert self._child.stderr is not None
         self._out, self._err = self._child.stdout.fileno(), self._child.stderr.fileno()
         with contextlib.suppress(OSError):
-            if camera.live:
+            if camera.remote:
                 self._child.stdin.write(script(url))
             self._child.stdin.close()
         for fd in (self._out, self._err, stamps):
