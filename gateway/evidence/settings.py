@@ -30,6 +30,8 @@ class EvidenceSettings(Strict):
             else no clip; ``plain`` goes with ``blur: off`` only.
         key: The township's public key (``village vision keys new``); the box cannot read what it seals with it.
         original: The uncovered snapshot is kept as well, sealed.
+        in_messages: Covered pictures go out with messages (to wherever a channel leads; reliability reference,
+            "Privacy": not by default).
         ring: Where the last seconds of the main stream wait; default a folder in memory, else in the state folder.
     """
 
@@ -42,6 +44,7 @@ class EvidenceSettings(Strict):
     key: Path | None = None
     original: bool = False
     ring: Path | None = None
+    in_messages: bool = False
 
     @field_validator("keep")
     @classmethod
