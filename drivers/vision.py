@@ -151,6 +151,7 @@ class Driver:
             async with asyncio.timeout(seconds):
                 text = await self._wire.line()
         except TimeoutError as error:
+            self._wire.give_up()
             raise Lost(f"the worker has been silent for {seconds:.0f} s") from error
         if not text:
             raise Lost(f"the worker has gone: {await self._wire.close()}")

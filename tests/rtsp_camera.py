@@ -39,7 +39,7 @@ class Factory(GstRtspServer.RTSPMediaFactory):
         self.connect("media-configure", self.configured)
 
     def configured(self, _factory, media):
-        self.scene = media.get_element().get_by_name_recurse_up("scene")
+        self.scene = media.get_element().get_by_name("scene")
 
 
 def main():
@@ -77,7 +77,9 @@ def main():
             if words[0] == "pattern" and factory.scene is not None:
                 factory.scene.set_property("pattern", int(words[1]))
             elif words[0] == "drop":
-                GLib.idle_add(lambda: server.client_filter(lambda *_: GstRtspServer.RTSPFilterResult.REMOVE) and False)
+                GLib.idle_add(
+                    lambda: server.client_filter(lambda *_: GstRtspServer.RTSPFilterResult.REMOVE) and False
+                )
         loop.quit()
 
     threading.Thread(target=obey, daemon=True).start()

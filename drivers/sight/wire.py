@@ -40,6 +40,9 @@ class Wire(Protocol):
     def say(self, line: Mapping[str, Any]) -> None:
         """One line to it."""
 
+    def give_up(self) -> None:
+        """It hangs: nothing is waited for any more."""
+
     async def close(self) -> str:
         """Let it go; how it ended, in words. May be called twice."""
 
@@ -87,6 +90,11 @@ class Child:
         """One line to its standard input."""
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.write(_said(line))
+
+    def give_up(self) -> None:
+        """Kill it; its decoders die with it."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
 
     async def close(self) -> str:
         """Its input is closed, then it is killed; nothing of it is left."""
@@ -157,6 +165,11 @@ class Unit:
         """One line to it."""
         if self._writer is not None:
             self._writer.write(_said(line))
+
+    def give_up(self) -> None:
+        """Hang up; its own watchdog ends it."""
+        if self._writer is not None:
+            self._writer.transport.abort()
 
     async def close(self) -> str:
         """Hang up and listen no longer."""
