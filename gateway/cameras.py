@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, field_validator, model_validator
@@ -203,6 +203,21 @@ class Eyes(Strict):
     models: dict[Slug, ModelEntry] = Field(default_factory=dict)
     cameras: dict[Slug, CameraEntry] = Field(min_length=1)
     evidence: dict[str, Any] = Field(default_factory=dict)
+
+    def beside(self, folder: Path) -> Self:
+        """The same, with paths that begin nowhere beginning in the site's folder.
+
+        Args:
+            folder: Where ``village.yaml`` lies.
+        """
+        models = {
+            name: entry.model_copy(update={"path": folder / entry.path})
+            for name, entry in self.models.items()
+        }
+        named = {
+            key: str(folder / str(self.evidence[key])) for key in ("key", "folder") if self.evidence.get(key)
+        }
+        return self.model_copy(update={"models": models, "evidence": {**self.evidence, **named}})
 
     @model_validator(mode="after")
     def _known_models(self) -> Eyes:
