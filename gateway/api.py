@@ -26,12 +26,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from gateway import plugins
 from gateway.clock import Clock
 from gateway.control import SOCKET_NAME
 from gateway.errors import SettingsError, Unavailable
 from gateway.model import Reading
 from gateway.schema import duration
-from gateway.site import Site
+from gateway.site import Site, load_words
 from gateway.store.journal import Journal
 
 _log = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ class Api:
             Route("/api/v1/alerts/confirm", self._confirm, methods=["POST"]),
             Route("/api/v1/alerts/ack", self._acknowledge, methods=["POST"]),
             Route("/api/v1/reload", self._reload, methods=["POST"]),
+            *plugins.load("board", "board").Board(house, load_words().phrases, _open).routes(),
         ]
         guard = Middleware(TrustedHostMiddleware, allowed_hosts=[*dict.fromkeys(hosts)])
         application = Starlette(routes=routes, middleware=[guard])
@@ -297,3 +299,7 @@ def _time(text: str | None) -> datetime | None:
         return None
     at = datetime.fromisoformat(text)
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+async def _open(_: Request) -> Response | None:
+    return None
