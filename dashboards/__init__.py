@@ -1,1 +1,1 @@
-"""A wing: what people look at. Each .py is a board; ``views/`` computes what it shows, ``page/`` is what a browser loads."""
+"""A wing: what people look at. ``views/`` computes what a board shows, ``page/`` is what a browser loads."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,17 +34,14 @@ from dashboards.views.weather import weather
 from gateway.clock import Clock
 from gateway.contracts import Device
 from gateway.latest import Latest
-from gateway.model import Event
 from gateway.quantities import Quantities
 from gateway.rules.plan import Plan
-from gateway.schema import Strict
-from gateway.settings import Village
+from gateway.settings import BoardSettings, Village
 from gateway.words import Phrase
 
 PAGE = Path(__file__).parent / "page"
 FRESH_S = 1.0  # a view is computed at most this often, however many people look
 WORDS_OF_THE_BOARD = ("board", "doctor", "told", "state", "tell")
-EVENTS_AT_ONCE = 2000
 VIEWS: Mapping[str, Callable[[Scene], Any]] = {
     "village": village,
     "bins": bins,
@@ -55,19 +51,8 @@ VIEWS: Mapping[str, Callable[[Scene], Any]] = {
     "weather": weather,
     "alerts": lambda scene: {"alerts": alerts(scene)},
 }
+Settings = BoardSettings
 Allow = Callable[[Request], Awaitable[Response | None]]
-
-
-class Settings(Strict):
-    """What a site may say of its board.
-
-    Attributes:
-        public: Anybody who reaches the address may look, without signing in; nobody may change anything so.
-        map: A picture of the village beside the site file; ``point:`` of devices and cells are its pixels.
-    """
-
-    public: bool = False
-    map: str | None = None
 
 
 class Known(Protocol):
@@ -137,8 +122,6 @@ class Board:
         self._words = {language: _words(phrases, language) for language in ("zh", "en")}
         self._views: dict[str, tuple[float, Leaf]] = {}
         self._busy: dict[str, asyncio.Lock] = {}
-        self._emptied: dict[str, datetime] = {}
-        self._seen = 0
 
     def routes(self) -> list[BaseRoute]:
         """What the daemon's application mounts."""
@@ -206,12 +189,13 @@ class Board:
         about = {"site": site.name or site.slug, "zone": site.timezone, "now": scene.now.isoformat()}
 
         def work() -> Leaf | None:
-            self._learn_emptied(scene.past)
             shown = view(scene)
             if shown is None:
                 return None
             whole = {**about, "headline": headline(scene), **shown}
-            return leaf(json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode(), "application/json", 4)
+            return leaf(
+                json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode(), "application/json", 4
+            )
 
         return await asyncio.to_thread(work)
 
@@ -231,20 +215,8 @@ class Board:
             believed={series: reading for series, reading in believed.items() if reading is not None},
             alerts=status["alerts"],
             status=status,
-            emptied=self._emptied,
             past=house.journal,
         )
-
-    def _learn_emptied(self, past: Past) -> None:
-        """When each bin was emptied last, from what has happened since the board looked."""
-        while True:
-            entries = past.events(self._seen, EVENTS_AT_ONCE)
-            for entry in entries:
-                self._seen = entry.seq
-                if isinstance(entry.item, Event) and entry.item.kind == "emptied":
-                    self._emptied[entry.item.source] = entry.item.at
-            if len(entries) < EVENTS_AT_ONCE:
-                return
 
 
 def _words(phrases: Mapping[str, Phrase], language: str) -> Leaf:

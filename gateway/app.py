@@ -20,15 +20,20 @@ from typing import Any
 
 import gateway
 from gateway import plugins, systemd
+from gateway.accounts import Accounts
 from gateway.api import Api
+from gateway.api.pages import pages_of
+from gateway.api.plain import alert_json, event_json, reading_json
 from gateway.bus import Bus
+from gateway.changes import Changes
 from gateway.clock import Clock
 from gateway.contracts import Context, Device, SinkContext, SourceHealth
 from gateway.deriver import Deriver
+from gateway.doctor import examine
 from gateway.herald import Herald
 from gateway.judgement import Judgement
 from gateway.latest import Latest
-from gateway.model import Delivery, Tick
+from gateway.model import Delivery, Flag, Tick
 from gateway.quality.grader import Grader
 from gateway.rules.telling import confirmation
 from gateway.settings import DeviceSettings, Pace
@@ -70,6 +75,14 @@ class House:
         self.spine: Spine | None = None
         self.judgement = Judgement(self.journal, clock)
         self.herald = Herald(site, self.journal, clock, state_dir)
+        self.accounts = Accounts(state_dir, clock, site.village.api.sessions)
+        self.changes = Changes(
+            clock,
+            reading=lambda reading: reading_json(reading, clock.now()),
+            event=event_json,
+            alerts=self._alerts_of,
+            status=self.pulse,
+        )
         self._group: asyncio.TaskGroup | None = None
         self._probe = _Probe(clock)
         self._remembered = -1
@@ -84,6 +97,7 @@ class House:
         """
         self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         await asyncio.to_thread(self.journal.open)
+        await asyncio.to_thread(self.accounts.open)
         try:
             await self._work(stop, ready)
         finally:
@@ -110,6 +124,7 @@ class House:
             clock=self.clock,
             telling=self.herald.telling,
             told=self.herald.wake,
+            noted=self.changes.note,
         )
         await self.spine.tell(closed)
         self._apply_sinks(self.site)
@@ -119,7 +134,7 @@ class House:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 await self.sources.apply(group, _wanted(self.site))
-                api = Api(self)
+                api = Api(self, pages_of(self))
                 group.create_task(api.serve(), name="api")
                 ticking = group.create_task(self._tick(), name="tick")
                 if not await self.sources.opened(5.0):
@@ -145,7 +160,7 @@ class House:
         site = await asyncio.to_thread(load_site, self.site.path)
         fixed = [
             part
-            for part in ("site", "store", "api")
+            for part in ("site", "store", "api", "board")
             if getattr(site.village, part) != getattr(self.site.village, part)
         ]
         rulebook = await asyncio.to_thread(self.judgement.prepare, site, dict(self.latest))
@@ -214,6 +229,36 @@ class House:
     def alerts(self) -> list[dict[str, Any]]:
         """What is not normal now, worst first, as plain data."""
         return self.herald.with_told(self._rulebook_alerts())
+
+    async def _alerts_of(self, pairs: set[tuple[str, str]]) -> list[dict[str, Any]]:
+        found = [one for one in self._rulebook_alerts() if (one["rule"], one["target"]) in pairs]
+        told = await asyncio.to_thread(self.herald.with_told, found)
+        return [alert_json(one, self.site) for one in told]
+
+    def pulse(self) -> dict[str, Any]:
+        """The few figures that a screen shows all the time."""
+        status = self.status()
+        kept = ("uptime_s", "clock", "bus", "stalled", "events")
+        states = {name: source["state"] for name, source in status["sources"].items()}
+        backlog = {name: sink["backlog"] for name, sink in status["sinks"].items()}
+        return {
+            **{key: status[key] for key in kept},
+            "sources": states,
+            "backlog": backlog,
+            "alerts": len(status["alerts"]),
+            "problems": len(examine(status)),
+        }
+
+    def status_of(self, slug: str) -> dict[str, Any]:
+        """One device: how long it has been silent, its last complaint, its readings by quality since the start."""
+        one = self._devices_status(self.clock.monotonic())[slug]
+        counts: Mapping[Flag, int] = self.spine.counts.get(slug, {}) if self.spine else {}
+        return {
+            "age_s": one["age_s"],
+            "error": one["error"],
+            "counts": {flag.name: number for flag, number in counts.items()},
+            "raw": None,
+        }
 
     async def acknowledge(self, rule: str, target: str, by: str) -> bool:
         """Somebody has taken an alert on: who else waits to be called for it is not. On the disk when this returns.
@@ -354,6 +399,7 @@ class House:
             for _, forwarder in self.forwarders.values():  # each may take seconds: a request is in its hand
                 together.submit(forwarder.stop)
         self.journal.close()
+        self.accounts.close()
 
 
 class _Probe:

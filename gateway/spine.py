@@ -6,8 +6,8 @@ alive (the supervisor of the process starts it again, and what was not acknowled
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import assert_never
 
@@ -15,7 +15,17 @@ from gateway.bus import Bus
 from gateway.clock import Clock
 from gateway.deriver import Deriver
 from gateway.latest import Latest
-from gateway.model import AlertChange, Delivery, Event, Flag, Observation, Reading, Telling, Tick
+from gateway.model import (
+    AlertChange,
+    Delivery,
+    Event,
+    Flag,
+    Observation,
+    Reading,
+    Telling,
+    Tick,
+    split_series,
+)
 from gateway.quality.grader import Grader
 from gateway.rules.rulebook import Rulebook
 from gateway.rules.telling import event_of, net
@@ -35,6 +45,7 @@ class Spine:
         clock: For the progress that the watchdog looks at.
         telling: What a change causes in the outbox.
         told: Called when something was queued there or taken back.
+        noted: Called with what has been noted, for whoever looks on; must not wait or fail.
     """
 
     def __init__(
@@ -49,6 +60,7 @@ class Spine:
         clock: Clock,
         telling: Callable[[AlertChange, datetime], Telling | None] = lambda _, __: None,
         told: Callable[[], None] = lambda: None,
+        noted: Callable[[Sequence[Observation]], None] = lambda _: None,
     ) -> None:
         self._bus = bus
         self.grader = grader
@@ -59,7 +71,9 @@ class Spine:
         self._clock = clock
         self._telling = telling
         self._told = told
+        self._noted = noted
         self.flags: Counter[Flag] = Counter()
+        self.counts: defaultdict[str, Counter[Flag]] = defaultdict(Counter)  # per device
         self.events = 0
         self.passed = clock.monotonic()
 
@@ -109,10 +123,12 @@ class Spine:
             [item for item in derived if isinstance(item, Reading)], clock_trusted=trusted
         )
 
-    def _note(self, observations: Iterable[Observation]) -> None:
+    def _note(self, observations: Sequence[Observation]) -> None:
+        self._noted(observations)
         for item in observations:
             if isinstance(item, Reading):
                 self.flags[item.flag] += 1
+                self.counts[split_series(item.series)[0]][item.flag] += 1
                 self._latest.note(item)
             elif isinstance(item, Event):
                 self.events += 1

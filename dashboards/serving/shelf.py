@@ -52,7 +52,9 @@ def leaf(body: bytes, media: str, level: int = 6) -> Leaf:
         media: Content type.
         level: Of gzip, 1 fast to 9 small.
     """
-    packed = gzip.compress(body, level, mtime=0) if len(body) >= WORTH_SQUEEZING and media != "image/png" else b""
+    packed = (
+        gzip.compress(body, level, mtime=0) if len(body) >= WORTH_SQUEEZING and media != "image/png" else b""
+    )
     return Leaf(body, packed, f'"{hashlib.sha256(body).hexdigest()[:20]}"', media)
 
 

@@ -52,7 +52,9 @@ def one_alert(scene: Scene, alert: Mapping[str, Any]) -> dict[str, Any]:
         "since": alert["since"],
         "age_s": _age(scene, str(alert["since"])),
         "told": sorted({scene.people.get(row["person"], row["person"]) for row in told if _reached(row)}),
-        "waiting": sorted({scene.people.get(row["person"], row["person"]) for row in told if not _reached(row)}),
+        "waiting": sorted(
+            {scene.people.get(row["person"], row["person"]) for row in told if not _reached(row)}
+        ),
         "acknowledged": None
         if not taken
         else {"by": scene.people.get(str(taken["by"]), str(taken["by"])), "at": taken["at"]},

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from dashboards.views.limits import Limit, limits_of, plain_limits
 from dashboards.views.scene import Scene
+from gateway.model import Event
 from gateway.rules.conditions.window import slope
 
 DROP = 30.0  # points: what the rules call an emptied bin (config/rules/bins.yaml, restart_on_drop)
@@ -16,15 +17,26 @@ FIT_POINTS = 96
 FEWEST = 6  # readings, as the shipped forecast rule asks
 FAR_H = 240.0  # a forecast further ahead is no forecast
 HOUR_S = 3600.0
+EMPTIED_LOOKED_AT = 500
 
 
 def bins(scene: Scene) -> dict[str, Any]:
     """Every bin, fullest first."""
-    found = [_bin(scene, slug) for slug, _ in scene.of_domain("bin")]
+    emptied = emptied_last(scene)
+    found = [_bin(scene, slug, emptied.get(slug)) for slug, _ in scene.of_domain("bin")]
     found.sort(key=lambda one: -(one["fill"]["value"] or 0.0) if one["fill"] else 1.0)
     over = sum(_is_over(one) for one in found)
     soon = sum(1 for one in found if one["full_in_h"] is not None and 0 < one["full_in_h"] <= 12)
     return {"bins": found, "over": over, "soon": soon}
+
+
+def emptied_last(scene: Scene) -> dict[str, datetime]:
+    """Bin -> when somebody emptied it last."""
+    found: dict[str, datetime] = {}
+    for entry in scene.past.events_before(None, EMPTIED_LOOKED_AT, kind="emptied"):
+        if isinstance(entry.item, Event):
+            found.setdefault(entry.item.source, entry.item.at)
+    return found
 
 
 def full_line(limits: Sequence[Limit]) -> float | None:
@@ -37,7 +49,7 @@ def full_line(limits: Sequence[Limit]) -> float | None:
     return min(values, default=None)
 
 
-def forecast(course: Sequence[Sequence[float]], goal: float) -> tuple[float | None, float | None]:
+def forecast(course: Sequence[tuple[float, float]], goal: float) -> tuple[float | None, float | None]:
     """Hours until a level is reached and growth per hour, by a straight line since the last emptying.
 
     Args:
@@ -62,14 +74,13 @@ def forecast(course: Sequence[Sequence[float]], goal: float) -> tuple[float | No
     return (round(left, 3) if left is not None and left <= FAR_H else None), round(per_h, 2)
 
 
-def _bin(scene: Scene, slug: str) -> dict[str, Any]:
+def _bin(scene: Scene, slug: str, emptied: datetime | None) -> dict[str, Any]:
     device = scene.devices[slug]
     limits = limits_of(scene.plans, slug, device, scene.quantities, "fill")
     course = scene.spark(slug, "fill", FIT_POINTS)
     line = full_line(limits)
     reach = [one.value for one in limits if one.side == "reaches" and one.value is not None]
     left, per_h = forecast(course, min(reach, default=line if line is not None else 100.0))
-    emptied = scene.emptied.get(slug)
     return {
         **scene.card(slug),
         "fill": scene.reading(slug, "fill"),

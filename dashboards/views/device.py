@@ -24,7 +24,9 @@ def device(scene: Scene, slug: str) -> dict[str, Any] | None:
             {
                 **(scene.reading(slug, name) or {}),
                 "kind": scene.quantities[name].kind,
-                "limits": [one.plain() for one in limits_of(scene.plans, slug, known, scene.quantities, name)],
+                "limits": [
+                    one.plain() for one in limits_of(scene.plans, slug, known, scene.quantities, name)
+                ],
             }
             for name in said
         ],

@@ -13,7 +13,7 @@ SHOWN = ("soil_moisture", "soil_temp", "soil_ec", "soil_ph", "soil_n", "soil_p",
 def fields(scene: Scene) -> dict[str, Any]:
     """Every field, driest first."""
     found = [_field(scene, slug) for slug, _ in scene.of_domain("soil")]
-    found.sort(key=lambda one: _moisture(one))
+    found.sort(key=_moisture)
     return {"fields": found}
 
 

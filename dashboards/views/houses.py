@@ -57,8 +57,8 @@ def _house(scene: Scene, slug: str) -> dict[str, Any]:
         24 * DRIFT_DAYS + 2,
     )
     drift, days = drift_per_day(hours)
-    across = {ago: x for ago, x in scene.spark(slug, "tilt_delta_x", TRAIL_POINTS)}
-    along = {ago: y for ago, y in scene.spark(slug, "tilt_delta_y", TRAIL_POINTS)}
+    across = dict(scene.spark(slug, "tilt_delta_x", TRAIL_POINTS))
+    along = dict(scene.spark(slug, "tilt_delta_y", TRAIL_POINTS))
     trail = [[across[ago], along[ago]] for ago in sorted(across.keys() & along.keys(), reverse=True)]
     return {
         **scene.card(slug),

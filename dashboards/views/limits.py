@@ -75,7 +75,9 @@ def limits_of(
 
 def plain_limits(limits: Iterable[Limit]) -> list[Limit]:
     """Those of the plain value: what can be drawn as a line beside it."""
-    return [one for one in limits if not one.view and one.side in {"above", "below"} and one.value is not None]
+    return [
+        one for one in limits if not one.view and one.side in {"above", "below"} and one.value is not None
+    ]
 
 
 def limits_in(plan: Plan, quantities: Quantities, period_s: float = 600.0) -> list[Limit]:

@@ -33,8 +33,10 @@ class Past(Protocol):
     def chart(self, series: str, start: datetime, end: datetime, points: int = 500) -> list[Rollup]:
         """One series in about so many points; gaps are gaps."""
 
-    def events(self, after: int, limit: int) -> list[Entry]:
-        """Events after a number of their own count."""
+    def events_before(
+        self, before: int | None, limit: int, *, kind: str | None = None, source: str | None = None
+    ) -> list[Entry]:
+        """Events, newest first."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,6 @@ class Scene:
         believed: The newest reading with a believable value, of every series.
         alerts: What is not normal, worst first, as the house tells it.
         status: What the box is doing.
-        emptied: Bin -> when somebody emptied it last.
         past: The journal.
     """
 
@@ -66,7 +67,6 @@ class Scene:
     believed: Mapping[str, Reading]
     alerts: Sequence[Mapping[str, Any]]
     status: Mapping[str, Any]
-    emptied: Mapping[str, datetime]
     past: Past
 
     def of_domain(self, *domains: str) -> Iterator[tuple[str, Device]]:
@@ -153,13 +153,13 @@ class Scene:
         newest = self._heard.get(slug)
         return self.age_s(newest) if newest is not None else None
 
-    def spark(self, slug: str, quantity: str, points: int = SPARK_POINTS) -> list[list[float]]:
+    def spark(self, slug: str, quantity: str, points: int = SPARK_POINTS) -> list[tuple[float, float]]:
         """The recent course of a series for a small drawing: [seconds ago, mean], oldest first."""
         device = self.devices.get(slug)
         period = device.period if device is not None else timedelta(minutes=1)
         span = max(SPARK_LEAST, min(SPARK_MOST, SPARK_PERIODS * period))
         rows = self.past.chart(series_of(slug, quantity), self.now - span, self.now, points)
-        return [[round((self.now - row.start).total_seconds()), round(row.mean, 4)] for row in rows]
+        return [(round((self.now - row.start).total_seconds()), round(row.mean, 4)) for row in rows]
 
     def state(self, slug: str) -> str:
         """How a device stands: the colour of its worst alert, ``silent``, ``unheard`` or ``normal``."""
@@ -192,7 +192,7 @@ class Scene:
         }
 
 
-def trend(spark: Sequence[Sequence[float]], digits: int) -> int:
+def trend(spark: Sequence[tuple[float, float]], digits: int) -> int:
     """Where a course is going: 1 up, -1 down, 0 steady; a change that its last shown digit hides is none."""
     if len(spark) < 4:
         return 0

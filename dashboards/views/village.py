@@ -25,12 +25,25 @@ def village(scene: Scene) -> dict[str, Any]:
         "trust": trust(scene),
         "tiles": [
             tile
-            for tile in (_bins(scene), _water(scene), _houses(scene), _weather(scene), _level(scene), _fields(scene))
+            for tile in (
+                _bins(scene),
+                _water(scene),
+                _houses(scene),
+                _weather(scene),
+                _level(scene),
+                _fields(scene),
+            )
             if tile is not None
         ],
         "assets": [scene.card(slug) for slug, device in scene.devices.items() if device.settings.enabled],
         "cells": {
-            slug: {"kind": cell.kind, "name": cell.name or slug, "lat": cell.lat, "lon": cell.lon, "point": cell.point}
+            slug: {
+                "kind": cell.kind,
+                "name": cell.name or slug,
+                "lat": cell.lat,
+                "lon": cell.lon,
+                "point": cell.point,
+            }
             for slug, cell in scene.cells.items()
         },
     }
@@ -58,7 +71,11 @@ def trust(scene: Scene) -> dict[str, Any]:
         "clock": bool(status["clock"]["trusted"]),
         "blind": [str(one["device"]) for one in blind],
         "problems": [
-            {"kind": problem.kind, "facts": {key: str(value) for key, value in problem.facts.items()}, "urgent": problem.urgent}
+            {
+                "kind": problem.kind,
+                "facts": {key: str(value) for key, value in problem.facts.items()},
+                "urgent": problem.urgent,
+            }
             for problem in examine(status)
         ],
     }
@@ -82,7 +99,8 @@ def _bins(scene: Scene) -> dict[str, Any] | None:
     if not slugs:
         return None
     lines = {
-        slug: full_line(limits_of(scene.plans, slug, scene.devices[slug], scene.quantities, "fill")) for slug in slugs
+        slug: full_line(limits_of(scene.plans, slug, scene.devices[slug], scene.quantities, "fill"))
+        for slug in slugs
     }
     readings = {slug: scene.reading(slug, "fill") for slug in slugs}
     bars = [
@@ -97,7 +115,9 @@ def _bins(scene: Scene) -> dict[str, Any] | None:
         if reading is not None
     ]
     bars.sort(key=lambda one: -(one["value"] or 0))
-    over = sum(one["value"] is not None and one["line"] is not None and one["value"] > one["line"] for one in bars)
+    over = sum(
+        one["value"] is not None and one["line"] is not None and one["value"] > one["line"] for one in bars
+    )
     fullest = readings[bars[0]["device"]] if bars else None
     return _tile(
         scene, "bin", slugs, main=fullest, of=bars[0] if bars else None, bars=bars[:12], over=over,
@@ -162,7 +182,13 @@ def _weather(scene: Scene) -> dict[str, Any] | None:
 
 
 def _extreme(
-    scene: Scene, domain: str, slugs: list[str], quantity: str, *, among: list[str] | None = None, lowest: bool = False
+    scene: Scene,
+    domain: str,
+    slugs: list[str],
+    quantity: str,
+    *,
+    among: list[str] | None = None,
+    lowest: bool = False,
 ) -> dict[str, Any] | None:
     """The tile of the device whose value is most extreme."""
     if not slugs:

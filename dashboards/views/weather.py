@@ -15,7 +15,18 @@ from gateway.model import series_of
 
 HOUR = timedelta(hours=1)
 WINDOWS_H = (1, 3, 6, 12, 24)
-AIR = ("air_temp", "air_rh", "air_pressure", "solar_radiation", "illuminance", "uv_index", "pm25", "pm10", "noise", "co2")
+AIR = (
+    "air_temp",
+    "air_rh",
+    "air_pressure",
+    "solar_radiation",
+    "illuminance",
+    "uv_index",
+    "pm25",
+    "pm10",
+    "noise",
+    "co2",
+)
 SUM_POINTS = 24
 
 
@@ -37,13 +48,22 @@ def rain_sums(scene: Scene, slug: str) -> list[dict[str, Any]]:
     for hours in sorted({*WINDOWS_H, *(round(one.span_s / 3600) for one in limits)}):
         mine = [one for one in limits if round(one.span_s / 3600) == hours]
         total = _sum(scene, slug, hours)
-        found.append({"hours": hours, "mm": total, "limits": [one.plain() for one in mine], "level": level_of(mine, total)})
+        found.append(
+            {
+                "hours": hours,
+                "mm": total,
+                "limits": [one.plain() for one in mine],
+                "level": level_of(mine, total),
+            }
+        )
     return found
 
 
 def level_of(limits: Sequence[Limit], value: float | None) -> str:
     """The colour that a value has reached; empty below all."""
-    reached = {one.severity for one in limits if value is not None and one.value is not None and value > one.value}
+    reached = {
+        one.severity for one in limits if value is not None and one.value is not None and value > one.value
+    }
     return next((word for word in WORST_FIRST if word in reached), "")
 
 
@@ -73,7 +93,12 @@ def _station(scene: Scene, slug: str) -> dict[str, Any]:
         assert reading is not None
         spark = scene.spark(slug, quantity)
         air.append({**reading, "spark": spark, "trend": trend(spark, reading["digits"])})
-    return {**scene.card(slug), "rain": rain_sums(scene, slug) if "rain" in said else [], "wind": wind, "air": air}
+    return {
+        **scene.card(slug),
+        "rain": rain_sums(scene, slug) if "rain" in said else [],
+        "wind": wind,
+        "air": air,
+    }
 
 
 def _level(scene: Scene, slug: str) -> dict[str, Any]:

@@ -153,6 +153,13 @@ class Journal:
         with self._reading() as reader:
             return reader.events(after, limit)
 
+    def events_before(
+        self, before: int | None, limit: int, *, kind: str | None = None, source: str | None = None
+    ) -> list[Entry]:
+        """Events below a seq (none: all), newest first; of a kind or a source only, where these are given."""
+        with self._reading() as reader:
+            return reader.events_before(before, limit, kind=kind, source=source)
+
     def readings(self, series: str, start: datetime, end: datetime, limit: int = 1_000_000) -> list[Reading]:
         """One series from ``start`` up to before ``end``, by time, each time once."""
         with self._reading() as reader:

@@ -50,6 +50,19 @@ class Reader(Access):
         )
         return [Entry(row[0], book.event_of(row[1:])) for row in self._ask_book(sql, (after, limit))]
 
+    def events_before(
+        self, before: int | None, limit: int, *, kind: str | None = None, source: str | None = None
+    ) -> list[Entry]:
+        """Events below a seq, newest first."""
+        wanted = [("seq < ?", before), ("kind = ?", kind), ("source = ?", source)]
+        where = " AND ".join(text for text, value in wanted if value is not None) or "1"
+        sql = (
+            "SELECT seq, at, received, source, kind, confidence, detail, evidence FROM event"  # noqa: S608  # ours
+            f" WHERE {where} ORDER BY seq DESC LIMIT ?"
+        )
+        values = [value for _, value in wanted if value is not None]
+        return [Entry(row[0], book.event_of(row[1:])) for row in self._ask_book(sql, (*values, limit))]
+
     def readings(self, series: str, start: datetime, end: datetime, limit: int = 1_000_000) -> list[Reading]:
         """One series from ``start`` up to before ``end``, by time, each time once."""
         best: dict[int, Reading] = {}
