@@ -74,6 +74,7 @@ async function load(now = false) {
   asked = Date.now();
   dirty = false;
   const { place, page } = app;
+  if (!page) return;
   if (!page.load) return draw();
   try {
     const data = await page.load(place, app);
