@@ -94,7 +94,7 @@ function options(box, until) {
     axes: [{ ...axis, values: (_, splits) => splits.map(say), space: 90 }, { ...axis, size: 62, values: (_, splits) => splits.map((value) => w.short(value)) }],
     bands: [{ series: [2, 1], fill: colour("accent-wash") }],
     series: [{}, { stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } },
-      { stroke: colour("accent"), width: 2, points: { show: false }, spanGaps: false },
+      { stroke: colour("accent"), width: 2, points: { show: (plot) => plot.data[0].length < 40, size: 5, fill: colour("accent") }, spanGaps: false },
       { stroke: "transparent", points: { show: true, size: 8, stroke: colour("orange"), fill: colour("panel"), width: 2 }, paths: () => null }],
     hooks: { draw: [(plot) => limitLines(plot, limits, colour, font)], setCursor: [(plot) => readOut(plot, box, digits)] },
   };
@@ -114,6 +114,7 @@ function limitLines(plot, limits, colour, font) {
   ctx.save();
   ctx.font = font;
   ctx.textAlign = "right";
+  ctx.textBaseline = "bottom";
   for (const limit of limits) {
     if (limit.value < plot.scales.y.min || limit.value > plot.scales.y.max) continue;
     const y = Math.round(plot.valToPos(limit.value, "y", true));
@@ -125,7 +126,7 @@ function limitLines(plot, limits, colour, font) {
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
-    ctx.fillText(`${w.t(`board_state.${limit.severity}`)} ${w.short(limit.value)}`, bbox.left + bbox.width - 4, y - 5);
+    ctx.fillText(`${w.t(`board_state.${limit.severity}`)} ${w.short(limit.value)}`, bbox.left + bbox.width - 4, y - 2);
   }
   ctx.restore();
 }

@@ -10,7 +10,7 @@ const WIDE = 1000;
 let HIGH = 760; // follows the shape of the panel it stands in
 const EDGE = 90;
 const APART = 62;
-const ORDER = ["red", "orange", "yellow", "blue", "info", "silent", "unheard", "normal"];
+const ORDER = ["red", "orange", "yellow", "blue", "info", "silent", "unheard", "pending", "normal"];
 
 /** Everything that has a place, in the pixels of the drawing; what has none stands near its cell or in the list below. */
 function placed(assets, cells, picture) {

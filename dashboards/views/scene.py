@@ -162,15 +162,18 @@ class Scene:
         return [(round((self.now - row.start).total_seconds()), round(row.mean, 4)) for row in rows]
 
     def state(self, slug: str) -> str:
-        """How a device stands: the colour of its worst alert, ``silent``, ``unheard`` or ``normal``."""
-        mine = [one for one in self.alerts if one["device"] == slug and one["state"] != "pending"]
+        """How a device stands: the colour of its worst alert, ``silent``, ``unheard``, ``pending`` or ``normal``."""
+        own = [one for one in self.alerts if one["device"] == slug]
+        mine = [one for one in own if one["state"] != "pending"]
         found = next((word for word in WORST_FIRST if any(one["severity"] == word for one in mine)), "")
         online = self.latest.get(series_of(slug, "online"))
         if (online is not None and online.value == 0) and found in {"", "info"}:
             return "silent"
         if found:
             return found
-        return "normal" if self.heard_s(slug) is not None else "unheard"
+        if self.heard_s(slug) is None:
+            return "unheard"
+        return "pending" if any(one["severity"] != "info" for one in own) else "normal"
 
     def card(self, slug: str) -> dict[str, Any]:
         """What every list says of a device."""

@@ -8,6 +8,7 @@ from typing import Any
 from dashboards.views.alerts import alerts, headline
 from dashboards.views.bins import full_line
 from dashboards.views.limits import limits_of, plain_limits
+from dashboards.views.news import news
 from dashboards.views.scene import GATEWAY, WORST_FIRST, Scene, trend
 from dashboards.views.water import class_of, class_table
 from dashboards.views.weather import rain_sums
@@ -23,6 +24,7 @@ def village(scene: Scene) -> dict[str, Any]:
         "alerts": listed[:ALERTS_SHOWN],
         "more": max(0, len(listed) - ALERTS_SHOWN),
         "trust": trust(scene),
+        "news": news(scene),
         "tiles": [
             tile
             for tile in (

@@ -7,7 +7,8 @@ import * as w from "../words.js";
 
 const { t } = w;
 const SPANS = ["1h", "24h", "7d", "30d", "365d"];
-let span = "24h";
+let span = "";
+let of = "";
 const OWN = new Set(["battery", "battery_v", "rssi", "snr", "link_quality", "link_margin", "f_cnt", "seq", "online", "temperature", "sensor_status"]);
 
 export async function load({ args: [slug] }) {
@@ -19,6 +20,7 @@ export const after = (element, app) => drawCharts(element, app);
 
 export function view(data, app) {
   const { card, values, about } = data;
+  if (of !== card.device || !span) [of, span] = [card.device, card.period_s < 60 ? "1h" : "24h"]; // who reports each few seconds is looked at closely
   const main = values.filter((one) => !OWN.has(one.quantity) && one.kind !== "state");
   const rest = values.filter((one) => !main.includes(one));
   return h("div.page", { key: `device ${card.device}` },

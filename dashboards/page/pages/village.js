@@ -20,7 +20,7 @@ export function view(data, app) {
     h("div.tiles", { key: "tiles" }, data.tiles.map(tile)),
     h("section.panel.alerts-panel", { key: "alerts", "aria-label": t("board_village.alerts") }, alerts(data)),
     h("section.panel.map-panel", { key: "map", "aria-label": t("board_map.title") }, head("pin", t("board_map.title"), legend(data.assets)), villageMap({ assets: data.assets, cells: data.cells, picture: app.site?.map })),
-    h("div.village-side", { key: "side" }, trust(data.trust), orders(data.orders), evidence(data.events)));
+    h("div.village-side", { key: "side" }, trust(data.trust), orders(data.orders), evidence(data.events), news(data.news)));
 }
 
 function alerts(data) {
@@ -68,7 +68,7 @@ const BODY = {
 function legend(assets) {
   const counts = {};
   for (const one of assets) counts[one.state] = (counts[one.state] || 0) + 1;
-  return h("span.legend", ["red", "orange", "yellow", "blue", "info", "silent", "unheard", "normal"].filter((word) => counts[word]).map((word) =>
+  return h("span.legend", ["red", "orange", "yellow", "blue", "info", "silent", "unheard", "pending", "normal"].filter((word) => counts[word]).map((word) =>
     h("span", { key: word, class: `sev-${word}` }, icon(`s-${word}`, "sev-icon"), h("b", String(counts[word])), h("span.legend-word", stateWord(word)))));
 }
 
@@ -95,6 +95,13 @@ function orders(list) {
   return h("section.panel.orders-panel", { key: "orders", "aria-label": t("board_village.orders") },
     head("order", t("board_village.orders"), h("a.more", { href: "/board/orders" }, t("board_village.all", { n: list.length }), icon("next"))),
     open.length ? h("ul.mini-orders", open.slice(0, 5).map((one) => h("li", { key: one.id }, h("a", { href: `/board/order/${one.id}`, class: `light-${one.light}` }, h("span.light", { "aria-label": t(`board_light.${one.light}`) }), h("span.mini-title", one.title), h("span.dim", t(`board_order_state.${one.state}`)), h("span.dim", one.person_name || one.person || "–"))))) : h("p.dim.pad", t("board_village.no_orders")));
+}
+
+function news(list) {
+  if (!list.length) return null;
+  const what = (one) => (one.kind === "over" ? t("board_news.over", { title: w.both(one.title) }) : one.title ? w.both(one.title) : w.say("board_event", one.kind));
+  return h("section.panel.news-panel", { key: "news", "aria-label": t("board_news.title") }, head("clock", t("board_news.title")),
+    h("ul.news", list.map((one) => h("li", { key: one.seq }, h("time", { datetime: one.at }, w.clock(one.at)), icon(`s-${one.state}`, `sev-icon sev-${one.state}`), h("span", one.place ? h("b", one.place) : null, " ", what(one), one.state === "normal" ? null : h("span.vh", stateWord(one.state)))))));
 }
 
 function evidence(events) {
