@@ -1,1 +1,1 @@
-"""A wing: what people look at. ``views/`` computes what a board shows, ``page/`` is what a browser loads."""
+"""What people look at: the village board (``views/``, ``page/``), and dashboards for Grafana."""

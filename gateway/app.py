@@ -34,6 +34,8 @@ from gateway.herald import Herald
 from gateway.judgement import Judgement
 from gateway.latest import Latest
 from gateway.model import Delivery, Flag, Tick
+from gateway.orders.desk import Desk
+from gateway.orders.watch import Watch
 from gateway.quality.grader import Grader
 from gateway.rules.telling import confirmation
 from gateway.settings import DeviceSettings, Pace
@@ -75,6 +77,18 @@ class House:
         self.spine: Spine | None = None
         self.judgement = Judgement(self.journal, clock)
         self.herald = Herald(site, self.journal, clock, state_dir)
+        self.orders = Desk(
+            site,
+            self.journal,
+            clock,
+            state_dir,
+            codes=self.herald.codes,
+            words=self.herald.words,
+            alerts=self._rulebook_alerts,
+            told=self.herald.wake,
+            broken=lambda: self.herald.broken,
+        )
+        self.watch = Watch(self.orders, self.herald.codes)
         self.accounts = Accounts(state_dir, clock, site.village.api.sessions)
         self.changes = Changes(
             clock,
@@ -123,9 +137,10 @@ class House:
             latest=self.latest,
             clock=self.clock,
             telling=self.herald.telling,
-            told=self.herald.wake,
+            told=self._told,
             noted=self.changes.note,
         )
+        self.herald.codes.learn(await asyncio.to_thread(self.journal.change, lambda book: book.codes.all()))
         await self.spine.tell(closed)
         self._apply_sinks(self.site)
         await asyncio.to_thread(self.herald.apply, self.site)
@@ -137,6 +152,7 @@ class House:
                 api = Api(self, pages_of(self))
                 group.create_task(api.serve(), name="api")
                 ticking = group.create_task(self._tick(), name="tick")
+                watching = group.create_task(self.watch.run(), name="orders")
                 if not await self.sources.opened(5.0):
                     _log.warning("a source is still opening after 5 s; going on")
                 ready()
@@ -147,6 +163,7 @@ class House:
                 _log.info("stopping")
                 await self.sources.stop()
                 ticking.cancel()
+                watching.cancel()
                 api.stop()
             self.bus.close()
         self._remember()
@@ -170,6 +187,7 @@ class House:
         closed = rulebook.restore(self.spine.rulebook.memory())
         self.spine.rulebook = rulebook
         self.herald.use(site)
+        self.orders.use(site)
         await self.spine.tell(closed)
         if before.devices != site.devices or before.quantities != site.quantities:
             self._judge_anew(self.spine)
@@ -273,6 +291,11 @@ class House:
             return False
         await self.herald.acknowledge(rule, target, by)
         return True
+
+    def _told(self) -> None:
+        """Alerts have changed."""
+        self.herald.wake()
+        self.watch.wake()
 
     def _rulebook_alerts(self) -> list[dict[str, Any]]:
         return self.spine.rulebook.alerts() if self.spine else []

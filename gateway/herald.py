@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from gateway.clock import Clock
 from gateway.contracts import Channel, ChannelContext
 from gateway.model import AlertChange, AlertState, Delivery, Telling
 from gateway.names import roster_of
+from gateway.notify.codes import Codes
 from gateway.notify.outbox import Lane, Outbox
 from gateway.notify.teller import Teller, acknowledgement
 from gateway.rules.telling import acknowledged
@@ -38,10 +39,13 @@ class Herald:
         self._state_dir = state_dir
         self._words: dict[Language, Words] = {language: load_words(language) for language in LANGUAGES}
         self._outbox = Outbox(journal, clock, self._words)
+        self.codes = Codes(self._words)
+        self._site = site
         self._teller = self._new_teller(site)
 
     def use(self, site: Site) -> None:
         """From now on the people and rules of this site count."""
+        self._site = site
         self._teller = self._new_teller(site)
 
     def apply(self, site: Site) -> dict[str, list[str]]:
@@ -66,8 +70,22 @@ class Herald:
         )
 
     def telling(self, change: AlertChange, now: datetime) -> Telling | None:
-        """What a change causes in the outbox."""
-        return self._teller.telling(change, now, self._outbox.broken)
+        """What a change causes in the outbox; each message that asks for a deed has a code to answer by."""
+        told = self._teller.telling(change, now, self._outbox.broken)
+        if told is None or not told.rows:
+            return told
+        written = self._site.rules.written.get(change.rule)
+        return self.codes.on(told, order=written is not None and written.rule.order == "auto")
+
+    @property
+    def words(self) -> Mapping[Language, Words]:
+        """The texts, in every language."""
+        return self._words
+
+    @property
+    def broken(self) -> frozenset[str]:
+        """Channels that do not work now."""
+        return self._outbox.broken
 
     def wake(self) -> None:
         """Something was queued or taken back."""

@@ -17,6 +17,7 @@ SHELVES = {
     "message": "drivers.decode.messages",
     "channel": "gateway.notify.channels",
     "board": "dashboards",
+    "detector": "detectors",
 }
 
 

@@ -17,6 +17,7 @@ from gateway.people import DutySettings, Person
 from gateway.places import Cell
 from gateway.quantities import Checks
 from gateway.schema import Duration, LengthM, LengthMm, Size, Slug, Strict
+from gateway.terms import OrderSettings
 
 
 class SiteSettings(Strict):
@@ -260,6 +261,20 @@ class RulesSettings(Strict):
     holidays: list[date] = Field(default_factory=list)
 
 
+class ReportSettings(Strict):
+    """Who gets the weekly and monthly report (``village report --mail``, by the timers of ``systemd/``).
+
+    Attributes:
+        channel: Name of a mail channel of this site.
+        to: Mail addresses.
+        language: Of the report; unset: the site's.
+    """
+
+    channel: Slug = "mail"
+    to: list[str] = Field(default_factory=list, repr=False)
+    language: Literal["zh", "en"] | None = None
+
+
 class PluginSettings(Strict):
     """A source or sink whose other keys its own module checks."""
 
@@ -312,8 +327,10 @@ class Village(Strict):
     cells: dict[Slug, Cell] = Field(default_factory=dict)
     people: dict[Slug, Person] = Field(default_factory=dict)
     duty: DutySettings = DutySettings()
+    orders: OrderSettings = OrderSettings()
     sinks: dict[Slug, SinkSettings] = Field(default_factory=dict)
     channels: dict[Slug, ChannelSettings] = Field(default_factory=dict)
+    reports: ReportSettings = ReportSettings()
 
 
 def own_keys(plugin: PluginSettings) -> dict[str, Any]:

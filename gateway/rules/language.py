@@ -337,6 +337,7 @@ class Rule(Strict):
         judge: Flags that count; by default GOOD and UNKNOWN, for safety quantities also SUSPECT and FAIL.
         confirmed_by: A second witness.
         tell: Roles that are told; batch, never_quiet, parent: how (for the telling of alerts).
+        order: ``auto``: firing opens a work order, which closes by itself when it is over unless it was orange or red.
         scenario: Its own test.
     """
 
@@ -363,6 +364,7 @@ class Rule(Strict):
     batch: str = ""
     never_quiet: bool = False
     parent: Slug | None = None
+    order: Literal["auto", "none"] = "none"
     scenario: Annotated[Story, BeforeValidator(_story)] | None = None
 
     @field_validator("source")
