@@ -19,7 +19,7 @@ const KIOSK = ["village", "bins", "water", "houses", "weather", "fields"];
 const KIOSK_S = 20;
 
 export const app = {
-  session: null, site: null, place: null, page: null, data: null, error: null, band: null, busy: false, kiosk: false, queued: 0, theme: "dark",
+  session: null, site: null, people: {}, place: null, page: null, data: null, error: null, band: null, busy: false, kiosk: false, queued: 0, theme: "dark",
   can: (role) => Boolean(app.session) && ROLES.indexOf(app.session.role) >= ROLES.indexOf(role),
   go, redraw: draw, reload: () => load(true), toast, signedIn, signOut,
 };
@@ -135,8 +135,16 @@ async function signedIn(session) {
   const wanted = localStorage.getItem("vg-lang") || session?.language;
   if (wanted && wanted !== w.lang()) await w.learn(wanted);
   app.site = await maybe("/api/v1/site").catch(() => null);
+  app.people = app.can("viewer") ? await peopleNames() : {};
   if (app.site) w.setClock(new Date(w.now()).toISOString(), app.site.timezone);
   follow();
+}
+
+/** Slug -> name, for whoever may see the list; others see what the gateway writes into each page. */
+async function peopleNames() {
+  const answer = app.can("operator") ? await maybe("/api/v1/people").catch(() => null) : null;
+  const people = answer?.people || answer || {};
+  return Object.fromEntries((Array.isArray(people) ? people.map((one) => [one.slug, one]) : Object.entries(people)).map(([slug, one]) => [slug, one?.name || slug]));
 }
 
 async function signOut() {
@@ -212,7 +220,7 @@ function rail() {
   const current = (name) => (here === name || group[here] === name ? "page" : null);
   const entry = ([name, path, sign], css) => h(`a.rail-link.${css}`, { key: `${css}-${name}`, href: `/board/${path}`, "aria-current": current(name) }, icon(sign), h("span", t(`board_nav.${name}`)),
     name === "alerts" && app.band?.open ? h("span.rail-count", { "aria-label": t("board_band.open", { n: app.band.open }) }, String(app.band.open)) : null);
-  const shown = PAGES.filter(([name]) => (name !== "admin" || app.can("operator")) && (name !== "orders" || app.can("viewer") || !app.session));
+  const shown = PAGES.filter(([name]) => name !== "admin" || app.can("operator"));
   return h("nav.rail", { key: "rail", "aria-label": t("board_nav.all") },
     shown.map((one) => entry(one, "wide")),
     ON_PHONE.map((name) => entry(PAGES.find(([known]) => known === name) || (name === "my" ? ["my", "my", "order"] : ["menu", "menu", "menu"]), "phone")));

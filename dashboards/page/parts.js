@@ -99,7 +99,7 @@ export function alertRow(alert, { tools = null } = {}) {
 
 /** Who has signed in, and the way out. */
 export function Signed(app) {
-  if (!app.session) return h("a.tool", { href: "/board/sign", "aria-label": t("board_sign.in"), title: t("board_sign.in") }, icon("person"));
+  if (!app.session || app.session.user === "public") return h("a.tool", { href: "/board/sign", "aria-label": t("board_sign.in"), title: t("board_sign.in") }, icon("person"));
   return h("details.me", { key: "me" }, h("summary.tool", { "aria-label": app.session.name || app.session.user, title: app.session.name || app.session.user }, icon("person")),
     h("div.me-menu", h("p", h("b", app.session.name || app.session.user), h("span", w.say("board_role", app.session.role))),
       h("a.button.plain", { href: "/board/sign?change" }, t("board_sign.change")),

@@ -63,8 +63,7 @@ export async function sendAll() {
         sent += 1;
       } catch (error) {
         if (!(error instanceof Refused)) break;
-        if (error.status === 409) await forget(entry.key);
-        else if (![401, 429, 503].includes(error.status)) await keep({ ...entry, refused: error.message });
+        if (![401, 429, 503].includes(error.status)) await keep({ ...entry, refused: error.message });
         else break;
       }
     }

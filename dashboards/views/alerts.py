@@ -42,7 +42,7 @@ def one_alert(scene: Scene, alert: Mapping[str, Any]) -> dict[str, Any]:
         "place": (device.settings.name or slug) if device is not None else slug,
         "domain": scene.domain(slug) if device is not None else ("gateway" if slug == GATEWAY else "camera"),
         "cell": cell,
-        "cell_name": scene.cells[cell].name if cell in scene.cells else "",
+        "cell_name": scene.cells[cell].name if cell is not None and cell in scene.cells else "",
         "title": name if isinstance(name, Mapping) else {"zh": name, "en": name},
         "state": alert["state"],
         "severity": alert["severity"],

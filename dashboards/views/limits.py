@@ -1,4 +1,4 @@
-"""The limits that are really judged, taken out of the rules' own plans: what a page draws is what people are told by."""
+"""The limits that are really judged, taken out of the rules' own plans: a page draws what people are told by."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Limit:
     def plain(self) -> dict[str, Any]:
         """As JSON."""
         return {
-            "rule": self.rule, "severity": self.severity, "quantity": self.quantity, "view": self.view, "side": self.side,
-            "value": self.value, "span_s": self.span_s, "per": self.per,
+            "rule": self.rule, "severity": self.severity, "quantity": self.quantity, "view": self.view,
+            "side": self.side, "value": self.value, "span_s": self.span_s, "per": self.per,
         }  # fmt: skip
 
 
@@ -57,7 +57,8 @@ def limits_of(
 
     Args:
         plans: The rules of the site.
-        slug: Of the device. device: Itself; ``None`` for one that is no sensor (a camera).
+        slug: Of the device.
+        device: Itself; ``None`` for one that is no sensor (a camera).
         quantities: For units.
         quantity: Only of this one.
     """

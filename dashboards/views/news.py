@@ -46,7 +46,7 @@ def _of_alert(scene: Scene, event: Event, line: dict[str, Any]) -> dict[str, Any
     detail: Mapping[str, Any] = event.detail
     after = str(detail.get("to", ""))
     before = str(detail.get("from", ""))
-    if after not in TOLD or before == AlertState.PENDING.value and after == AlertState.NORMAL.value:
+    if after not in TOLD or (before == AlertState.PENDING.value and after == AlertState.NORMAL.value):
         return None
     plan = next((plan for plan in scene.plans if plan.rule.id == detail.get("rule")), None)
     if plan is None:

@@ -1,4 +1,4 @@
-"""One moment of the village, as every view is given it. Pure: time is part of it, history is asked through a protocol."""
+"""One moment of the village, as every view is given it. Pure: time and past are given to it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SPARK_MOST = timedelta(hours=24)
 SPARK_LEAST = timedelta(minutes=10)
 WORST_FIRST = ("red", "orange", "yellow", "blue", "info")
 _OF_MEASUREMENT = {
-    "waste_bin": "bin", "structure": "structure", "level": "level", "water": "water", "soil": "soil", "weather": "weather",
-    "air": "weather",
+    "waste_bin": "bin", "structure": "structure", "level": "level", "water": "water", "soil": "soil",
+    "weather": "weather", "air": "weather",
 }  # fmt: skip
 
 
