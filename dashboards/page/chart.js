@@ -115,6 +115,7 @@ function limitLines(plot, limits, colour, font) {
   ctx.font = font;
   ctx.textAlign = "right";
   ctx.textBaseline = "bottom";
+  let [above, right] = [-1e9, 0];
   for (const limit of limits) {
     if (limit.value < plot.scales.y.min || limit.value > plot.scales.y.max) continue;
     const y = Math.round(plot.valToPos(limit.value, "y", true));
@@ -126,7 +127,11 @@ function limitLines(plot, limits, colour, font) {
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
-    ctx.fillText(`${w.t(`board_state.${limit.severity}`)} ${w.short(limit.value)}`, bbox.left + bbox.width - 4, y - 2);
+    const label = `${w.t(`board_state.${limit.severity}`)} ${w.short(limit.value)}`;
+    const high = parseFloat(font) * devicePixelRatio * 1.3;
+    right = Math.abs(y - above) < high ? right - ctx.measureText(label).width - 14 : bbox.left + bbox.width - 4;
+    above = y;
+    ctx.fillText(label, right, y - 2);
   }
   ctx.restore();
 }

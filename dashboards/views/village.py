@@ -85,7 +85,7 @@ def trust(scene: Scene) -> dict[str, Any]:
 
 def _tile(scene: Scene, domain: str, slugs: list[str], **more: Any) -> dict[str, Any]:
     states = Counter(scene.state(slug) for slug in slugs)
-    worst = next((word for word in WORST_FIRST if states[word]), "silent" if states["silent"] else "normal")
+    worst = next((word for word in (*WORST_FIRST, "silent", "pending") if states[word]), "normal")
     return {
         "domain": domain,
         "count": len(slugs),

@@ -33,13 +33,19 @@ export function view(data, app) {
     h("div.three", { key: "about" }, health(rest, about, card), raw(about), catalogue(about)));
 }
 
+/** PT10M as people say it. */
+function spelled(iso) {
+  const found = /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?$/.exec(iso || "");
+  return found ? w.span((+found[1] || 0) * 86400 + (+found[2] || 0) * 3600 + (+found[3] || 0) * 60 + (+found[4] || 0)) : iso;
+}
+
 const flag = (one) => (one.flag === "GOOD" || one.flag === "UNKNOWN" ? null : h("span.chip.is-flagged", { title: one.flagged_by }, `${t(`board_flag.${one.flag}`)}${one.flagged_by ? ` · ${one.flagged_by.split("+").map((word) => w.say("board_check", word)).join("、")}` : ""}`));
 
 function health(rest, about, card) {
   const counts = about?.counts || {};
   const all = Object.values(counts).reduce((sum, n) => sum + n, 0);
   return h("section.panel", { key: "health" }, head("radio", t("board_device.health")),
-    h("dl.facts", rest.map((one) => [h("dt", { key: `${one.quantity} t` }, w.both(one.title)), h("dd", { key: one.quantity }, one.kind === "state" ? (one.quantity === "online" ? stateWord(one.value ? "normal" : "silent") : w.num(one.value, 0)) : `${w.num(one.value, one.digits)} ${one.unit}`, flag(one))]),
+    h("dl.facts", rest.map((one) => [h("dt", { key: `${one.quantity} t` }, w.both(one.title)), h("dd", { key: one.quantity }, one.kind === "state" ? (one.quantity === "online" ? stateWord(one.value ? "normal" : "silent") : one.value === 0 || one.value === 1 ? t(`board_device.${one.value ? "yes" : "no"}`) : w.num(one.value, 0)) : `${w.num(one.value, one.digits)} ${one.unit}`, flag(one))]),
       h("dt", t("board_device.period")), h("dd", w.span(card.period_s)),
       all ? [h("dt", { key: "qt" }, t("board_device.quality")), h("dd.quality", { key: "q" }, Object.entries(counts).map(([name, n]) => h("span", { key: name, class: `flag-${name}` }, `${t(`board_flag.${name}`)} ${n}`)))] : null,
       about?.error ? [h("dt", { key: "et" }, t("board_device.error")), h("dd.is-bad", { key: "e" }, about.error)] : null));
@@ -59,7 +65,7 @@ function pretty(text) {
 function catalogue(about) {
   const model = about?.catalogue;
   if (!model) return h("section.panel", { key: "model" }, head("", t("board_device.model")), h("p.dim.pad", t("board_device.no_model")));
-  const facts = [["maker", model.maker || model.vendor], ["model", model.title ? w.both(model.title) : model.name || model.model], ["kind", t(`board_domain.${model.domain}`)], ["interval", model.interval], ["document", model.document?.name || (Array.isArray(model.documents) ? model.documents.map((one) => one.name).join("; ") : "")]];
+  const facts = [["maker", model.maker || model.vendor], ["model", model.title ? w.both(model.title) : model.name || model.model], ["kind", t(`board_domain.${model.domain}`)], ["interval", spelled(model.interval)], ["document", model.document?.name || (Array.isArray(model.documents) ? model.documents.map((one) => one.name).join("; ") : "")]];
   return h("section.panel", { key: "model" }, head("", t("board_device.model"), h("span.dim", about.model)), h("dl.facts", facts.filter(([, value]) => value).map(([key, value]) => [h("dt", { key: `${key} t` }, t(`board_device.${key}`)), h("dd", { key }, String(w.both(value)))])),
     h("details.pad", h("summary", t("board_device.whole")), h("pre.raw", { tabindex: "0" }, JSON.stringify(model, null, 1))));
 }

@@ -99,7 +99,7 @@ function orders(list) {
 
 function news(list) {
   if (!list.length) return null;
-  const what = (one) => (one.kind === "over" ? t("board_news.over", { title: w.both(one.title) }) : one.title ? w.both(one.title) : w.say("board_event", one.kind));
+  const what = (one) => (one.kind === "order" ? t("board_news.order", { what: w.say("board_log", one.detail.what) }) : one.kind === "over" ? t("board_news.over", { title: w.both(one.title) }) : one.title ? w.both(one.title) : w.say("board_event", one.kind));
   return h("section.panel.news-panel", { key: "news", "aria-label": t("board_news.title") }, head("clock", t("board_news.title")),
     h("ul.news", list.map((one) => h("li", { key: one.seq }, h("time", { datetime: one.at }, w.clock(one.at)), icon(`s-${one.state}`, `sev-icon sev-${one.state}`), h("span", one.place ? h("b", one.place) : null, " ", what(one), one.state === "normal" ? null : h("span.vh", stateWord(one.state)))))));
 }
