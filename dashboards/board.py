@@ -43,6 +43,7 @@ PAGE = Path(__file__).parent / "page"
 FRESH_S = 1.0  # a view is computed at most this often, however many people look
 WORDS_OF_THE_BOARD = ("board", "doctor", "told", "state", "tell")
 VIEWS: Mapping[str, Callable[[Scene], Any]] = {
+    "band": lambda _: {},
     "village": village,
     "bins": bins,
     "water": water,

@@ -77,10 +77,11 @@ async function load(now = false) {
   if (!page) return;
   if (!page.load) return draw();
   try {
-    const data = await page.load(place, app);
+    const [data, band] = await Promise.all([page.load(place, app), page.bare ? maybe("/board/data/band").catch(() => null) : null]);
     if (app.place !== place) return;
-    if (data && data.now) w.setClock(data.now, data.zone);
-    if (data && data.headline) app.band = data.headline;
+    const said = band || data;
+    if (said?.now) w.setClock(said.now, said.zone);
+    if (said?.headline) app.band = said.headline;
     app.data = data;
     app.error = null;
   } catch (error) {

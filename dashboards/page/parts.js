@@ -62,7 +62,7 @@ export function against(alert) {
   }
   if (limit.side === "missing") return { what: t("board_alert.missing", { what }), value: "", limit: "" };
   if (limit.side === "event") return { what: t("board_alert.event"), value: "", limit: "" };
-  if (limit.side === "reaches" || limit.side === "falls_to") return { what, value: alert.value === null ? "" : t("board_alert.in_hours", { span: w.span(alert.value * 3600) }), limit: t(`board_side.${limit.side}`, { value: w.short(limit.value), unit }) };
+  if (limit.side === "reaches" || limit.side === "falls_to") return { what, value: alert.value === null ? "" : alert.value <= 0 ? t("board_alert.reached") : t("board_alert.in_hours", { span: w.span(alert.value * 3600) }), limit: t(`board_side.${limit.side}`, { value: w.short(limit.value), unit }) };
   const how = limit.view ? t(`board_view.${limit.view}`, { span: w.span(limit.span_s), what }) : what;
   const per = limit.per ? `${unit}/${t(`board_per.${limit.per}`)}` : unit;
   return { what: how, value: alert.value === null || alert.value === undefined ? "" : `${w.num(alert.value, limit.per ? 3 : digits)} ${per}`.trim(), limit: limit.value === null ? "" : t(`board_side.${limit.side}`, { value: w.short(limit.value), unit: per }) };

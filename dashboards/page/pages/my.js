@@ -8,6 +8,7 @@ import { queueChanged } from "../app.js";
 import * as w from "../words.js";
 
 const { t } = w;
+export const bare = true; // its figures carry no headline
 const KEPT = "vg-my";
 const FIRST = { red: 0, amber: 1, green: 2 };
 

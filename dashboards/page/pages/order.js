@@ -7,6 +7,7 @@ import { waiting } from "../queue.js";
 import * as w from "../words.js";
 
 const { t } = w;
+export const bare = true; // its figures carry no headline
 let doing = "";
 
 export async function load({ args: [id] }, app) {

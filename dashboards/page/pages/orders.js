@@ -6,6 +6,7 @@ import { due, lamp, OPEN, stateChip } from "../job.js";
 import * as w from "../words.js";
 
 const { t } = w;
+export const bare = true; // its figures carry no headline
 let which = "open";
 let cell = "";
 
