@@ -13,7 +13,7 @@ from gateway.model import Event
 from gateway.rules.conditions.window import slope
 
 DROP = 30.0  # points: what the rules call an emptied bin (config/rules/bins.yaml, restart_on_drop)
-FIT_POINTS = 96
+FIT_POINTS = 288
 FEWEST = 6  # readings, as the shipped forecast rule asks
 FAR_H = 240.0  # a forecast further ahead is no forecast
 HOUR_S = 3600.0

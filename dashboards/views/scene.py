@@ -18,7 +18,9 @@ from gateway.units import spelled
 GATEWAY = "gateway"
 SPARK_POINTS = 48
 SPARK_PERIODS = 288  # a sensor that reports every 5 minutes shows a day
-SPARK_MOST = timedelta(hours=24)
+SPARK_MOST = timedelta(
+    hours=23, minutes=50
+)  # just below a day the journal draws from the readings themselves
 SPARK_LEAST = timedelta(minutes=10)
 WORST_FIRST = ("red", "orange", "yellow", "blue", "info")
 _OF_MEASUREMENT = {

@@ -40,7 +40,7 @@ def class_table(scene: Scene) -> dict[str, dict[str, Any]]:
                 if number.isdigit():
                     row = table.setdefault(limit.quantity, {"side": limit.side, "limits": {}})
                     row["limits"][int(number)] = limit.value
-        if not tags and plan.rule.for_each.kind == "water":
+        if not plan.rule.for_each.tag and plan.rule.for_each.kind == "water":
             _range(table, plain_limits(limits_in(plan, scene.quantities)))
     return table
 
