@@ -15,10 +15,9 @@ from gateway.clock import Clock
 from gateway.contracts import Channel, ChannelContext
 from gateway.model import AlertChange, AlertState, Delivery
 from gateway.names import roster_of
-from gateway.notify.lists import Lists
+from gateway.notify.lists import lists_of
 from gateway.notify.outbox import CLOCK_STEP_S, Lane, Outbox
 from gateway.notify.teller import Teller
-from gateway.places import place_of
 from gateway.rules.telling import acknowledged
 from gateway.site import GATEWAY, Plugin, Site, load_words
 from gateway.store.journal import Journal
@@ -45,7 +44,7 @@ class Herald:
         self._clock = clock
         self._state_dir = state_dir
         self._words: dict[Language, Words] = {language: load_words(language) for language in LANGUAGES}
-        self._lists = _lists_of(site, self._words)
+        self._lists = lists_of(roster_of(site.village), site.village.devices, self._words)
         self._outbox = Outbox(journal, clock, self._words, self._composed)
         self._language: Language = site.village.site.language
         self.desk = Desk(self._new_teller(site))
@@ -54,7 +53,7 @@ class Herald:
 
     def use(self, site: Site) -> None:
         """From now on the people and rules of this site count."""
-        self._lists = _lists_of(site, self._words)
+        self._lists = lists_of(roster_of(site.village), site.village.devices, self._words)
         self.desk.teller = self._new_teller(site)
 
     def stand(self, standing: Standing) -> None:
@@ -208,21 +207,6 @@ class Herald:
             language=site.village.site.language,
             zone=site.village.site.zone,
         )
-
-
-def _lists_of(site: Site, words: Mapping[Language, Words]) -> Lists:
-    """The site's places, and where a round begins: the place of the largest cell around each device."""
-    roster = roster_of(site.village)
-    places, starts = {}, {}
-    for slug, device in site.village.devices.items():
-        place = place_of(device)
-        if place is not None:
-            places[slug] = place
-        around = [place_of(roster.cells[cell]) for cell in (roster.chain(device.cell) if device.cell else ())]
-        known = [one for one in around if one is not None]
-        if known:
-            starts[slug] = known[-1]
-    return Lists(words, places, starts)
 
 
 def _held_back(told: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

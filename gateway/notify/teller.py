@@ -31,6 +31,8 @@ KEEPS: Mapping[Urgency, timedelta] = {  # alerting reference 4.8
     "notice": timedelta(hours=2),
 }
 NEXT_WAY = timedelta(milliseconds=NEXT_WAY_MS)
+SOURCE_SILENT = "source-silent"  # many devices of one source fell silent together: one alert speaks for them
+OWN_ALERTS = frozenset({BLIND, SOURCE_SILENT})  # no rule makes them
 TECHNICIAN = "technician"  # who is told of the gateway's own rule
 LONGEST_REASON = 200
 HOUR = timedelta(hours=1)
@@ -130,7 +132,7 @@ class Teller:
             manner: How.
         """
         if change.after in _RESTING:
-            known = change.rule in self.rules or change.rule == BLIND
+            known = change.rule in self.rules or change.rule in OWN_ALERTS
             return self._ending(change, now, "resolved" if known else "")
         if change.after is AlertState.LATCHED:
             return self._ending(change, now, "latched")
