@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from gateway.alerts.desk import Desk, OrderState, Outcome
 from gateway.alerts.stages import Standing
 from gateway.clock import Clock
 from gateway.contracts import Channel, ChannelContext
-from gateway.model import AlertChange, AlertState, Delivery
+from gateway.model import AlertChange, AlertState, Delivery, Telling
 from gateway.names import roster_of
+from gateway.notify.codes import Codes
 from gateway.notify.lists import lists_of
 from gateway.notify.outbox import CLOCK_STEP_S, Lane, Outbox
 from gateway.notify.teller import Teller
@@ -47,12 +49,15 @@ class Herald:
         self._lists = lists_of(roster_of(site.village), site.village.devices, self._words)
         self._outbox = Outbox(journal, clock, self._words, self._composed)
         self._language: Language = site.village.site.language
+        self.codes = Codes(self._words)
+        self._site = site
         self.desk = Desk(self._new_teller(site))
         self._offset = clock.now().timestamp() - clock.monotonic()
         self._trusted = clock.trusted()
 
     def use(self, site: Site) -> None:
         """From now on the people and rules of this site count."""
+        self._site = site
         self._lists = lists_of(roster_of(site.village), site.village.devices, self._words)
         self.desk.teller = self._new_teller(site)
 
@@ -87,7 +92,7 @@ class Herald:
 
     def hear(self, changes: Sequence[AlertChange], now: datetime) -> Outcome:
         """What changes of alerts cause in the outbox."""
-        return self.desk.hear(changes, now, self._outbox.broken)
+        return self._coded(self.desk.hear(changes, now, self._outbox.broken))
 
     def tick(self, now: datetime) -> Outcome:
         """What the passing of time causes there; a step of the clock causes nothing."""
@@ -100,7 +105,27 @@ class Herald:
             self._trusted = trusted
             return moved
         self._trusted = trusted
-        return self.desk.tick(now, self._outbox.broken, trusted=trusted)
+        return self._coded(self.desk.tick(now, self._outbox.broken, trusted=trusted))
+
+    def _coded(self, outcome: Outcome) -> Outcome:
+        """Each message that asks for a deed gets a code to answer by."""
+        return replace(outcome, tellings=[self._with_codes(one) for one in outcome.tellings])
+
+    def _with_codes(self, telling: Telling) -> Telling:
+        if not telling.rows:
+            return telling
+        written = self._site.rules.written.get(telling.rule)
+        return self.codes.on(telling, order=written is not None and written.rule.order == "auto")
+
+    @property
+    def words(self) -> Mapping[Language, Words]:
+        """The texts, in every language."""
+        return self._words
+
+    @property
+    def broken(self) -> frozenset[str]:
+        """Channels that do not work now."""
+        return self._outbox.broken
 
     def wake(self) -> None:
         """Something was queued or taken back."""
@@ -186,6 +211,7 @@ class Herald:
 
     async def _written(self, outcome: Outcome) -> str:
         """On the disk when this returns; why it was refused, in words, or nothing."""
+        outcome = self._coded(outcome)
         if outcome:
             delivery = Delivery(
                 tuple(outcome.events), tellings=tuple(outcome.tellings), notes=tuple(outcome.notes)

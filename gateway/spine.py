@@ -6,8 +6,8 @@ alive (the supervisor of the process starts it again, and what was not acknowled
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol, assert_never
 
@@ -16,7 +16,7 @@ from gateway.bus import Bus
 from gateway.clock import Clock
 from gateway.deriver import Deriver
 from gateway.latest import Latest
-from gateway.model import AlertChange, Delivery, Event, Flag, Observation, Reading, Tick
+from gateway.model import AlertChange, Delivery, Event, Flag, Observation, Reading, Tick, split_series
 from gateway.quality.grader import Grader
 from gateway.rules.rulebook import Rulebook
 from gateway.rules.telling import event_of, net
@@ -48,6 +48,7 @@ class Spine:
         latest: The last word of every series.
         clock: For the progress that the watchdog looks at.
         herald: Says what a change and the passing of time cause in the outbox; ``None``: nothing.
+        noted: Called with what has been noted, for whoever looks on; must not wait or fail.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Spine:
         latest: Latest,
         clock: Clock,
         herald: Heralds | None = None,
+        noted: Callable[[Sequence[Observation]], None] = lambda _: None,
     ) -> None:
         self._bus = bus
         self.grader = grader
@@ -70,7 +72,9 @@ class Spine:
         self._latest = latest
         self._clock = clock
         self._herald = herald
+        self._noted = noted
         self.flags: Counter[Flag] = Counter()
+        self.counts: defaultdict[str, Counter[Flag]] = defaultdict(Counter)  # per device
         self.events = 0
         self.passed = clock.monotonic()
 
@@ -132,10 +136,12 @@ class Spine:
             [item for item in derived if isinstance(item, Reading)], clock_trusted=trusted
         )
 
-    def _note(self, observations: Iterable[Observation]) -> None:
+    def _note(self, observations: Sequence[Observation]) -> None:
+        self._noted(observations)
         for item in observations:
             if isinstance(item, Reading):
                 self.flags[item.flag] += 1
+                self.counts[split_series(item.series)[0]][item.flag] += 1
                 self._latest.note(item)
             elif isinstance(item, Event):
                 self.events += 1

@@ -1,8 +1,8 @@
 """What a detector and a model owe the worker, and what they are given.
 
-A detector is one file in ``detectors/`` with two public names, always the same: ``Settings`` (a pydantic model, its keys
-are what stands in the site file) and ``Detector``. It sees pictures in order of stream time and says what it makes of
-them; it knows nothing of cameras, files, threads, evidence or clocks. A model turns one picture into boxes and knows
+A detector is one file in ``detectors/`` with two public names, always the same: ``Settings`` (a pydantic model, its
+keys are what stands in the site file) and ``Detector``. It sees pictures in order of stream time and says what it makes
+of them; it knows nothing of cameras, files, threads, evidence or clocks. A model turns one picture into boxes and knows
 nothing else.
 """
 
