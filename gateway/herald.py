@@ -14,7 +14,7 @@ from gateway.alerts.desk import Desk, OrderState, Outcome
 from gateway.alerts.stages import Standing
 from gateway.clock import Clock
 from gateway.contracts import Channel, ChannelContext
-from gateway.model import AlertChange, AlertState, Delivery, Telling
+from gateway.model import AlertChange, AlertState, Delivery, Fact, Telling
 from gateway.names import roster_of
 from gateway.notify.codes import Codes
 from gateway.notify.lists import lists_of
@@ -154,9 +154,11 @@ class Herald:
             told, taken = ([], None) if waiting else self._journal.told(rule, target)
             held = self.desk.masks_of(rule, target, now) + list(_held_back(told))
             answers = self.desk.answers(rule, target)
+            facts = tuple(Fact(key, values) for key, values in one.get("facts", ()))
             found.append(
                 {
                     **one,
+                    "reason_zh": self.desk.teller.reason(facts, "zh", one["reason"]),
                     "told": told,
                     "acknowledged": taken,
                     "masks": held,
@@ -176,7 +178,8 @@ class Herald:
             found.append(
                 {
                     "rule": one.rule, "target": one.target, "device": "", "name": "", "state": AlertState.FIRING.value,
-                    "severity": one.severity.word, "value": one.value, "reason": one.reason, "since": begun,
+                    "severity": one.severity.word, "value": one.value, "reason": one.reason,
+                    "facts": [[fact.key, dict(fact.values)] for fact in one.facts], "since": begun,
                     "changed": moved, "unknown": False, "tell": [],
                 }
             )  # fmt: skip
@@ -232,6 +235,7 @@ class Herald:
             words=self._words,
             language=site.village.site.language,
             zone=site.village.site.zone,
+            quantities=site.quantities,
         )
 
 
