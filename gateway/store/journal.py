@@ -160,6 +160,19 @@ class Journal:
         with self._reading() as reader:
             return reader.events_before(before, limit, kind=kind, source=source)
 
+    def events_between(
+        self,
+        start: datetime,
+        end: datetime,
+        kinds: Sequence[str],
+        *,
+        source: str | None = None,
+        limit: int = 1000,
+    ) -> list[Entry]:
+        """Events of some kinds by the time they happened, newest first."""
+        with self._reading() as reader:
+            return reader.events_between(start, end, kinds, source=source, limit=limit)
+
     def readings(self, series: str, start: datetime, end: datetime, limit: int = 1_000_000) -> list[Reading]:
         """One series from ``start`` up to before ``end``, by time, each time once."""
         with self._reading() as reader:

@@ -63,6 +63,24 @@ class Reader(Access):
         values = [value for _, value in wanted if value is not None]
         return [Entry(row[0], book.event_of(row[1:])) for row in self._ask_book(sql, (*values, limit))]
 
+    def events_between(
+        self,
+        start: datetime,
+        end: datetime,
+        kinds: Sequence[str],
+        *,
+        source: str | None = None,
+        limit: int = 1000,
+    ) -> list[Entry]:
+        """Events of some kinds by the time they happened, newest first, from ``start`` up to before ``end``."""
+        marks = ",".join("?" * len(kinds))
+        sql = (
+            "SELECT seq, at, received, source, kind, confidence, detail, evidence FROM event WHERE at >= ? AND at < ?"  # noqa: S608
+            f" AND kind IN ({marks}) AND (? IS NULL OR source = ?) ORDER BY at DESC, seq DESC LIMIT ?"
+        )
+        values = (to_ms(start), to_ms(end), *kinds, source, source, limit)
+        return [Entry(row[0], book.event_of(row[1:])) for row in self._ask_book(sql, values)]
+
     def readings(self, series: str, start: datetime, end: datetime, limit: int = 1_000_000) -> list[Reading]:
         """One series from ``start`` up to before ``end``, by time, each time once."""
         best: dict[int, Reading] = {}
