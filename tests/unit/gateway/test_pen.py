@@ -182,3 +182,8 @@ def test_a_file_that_somebody_has_just_changed_is_left_alone(tmp_path: Path) -> 
     with pytest.raises(SettingsError, match="somebody has just changed"):
         exchange(path, b"a: 1\n", b"a: 3\n")
     assert [one.name for one in tmp_path.iterdir()] == ["village.yaml"]
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_words() -> None:
+    with pytest.raises(SettingsError, match="let the gateway write into that folder"):
+        exchange(Path("/proc/village.yaml"), None, b"a: 1\n")
