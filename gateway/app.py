@@ -121,10 +121,11 @@ class House:
             rulebook=rulebook,
             latest=self.latest,
             clock=self.clock,
-            telling=self.herald.telling,
-            told=self.herald.wake,
+            herald=self.herald,
             noted=self.changes.note,
         )
+        await self.herald.recall()
+        self.herald.stand(rulebook.standing)
         await self.spine.tell(closed)
         self._apply_sinks(self.site)
         await asyncio.to_thread(self.herald.apply, self.site)
@@ -169,6 +170,7 @@ class House:
         closed = rulebook.restore(self.spine.rulebook.memory())
         self.spine.rulebook = rulebook
         self.herald.use(site)
+        self.herald.stand(rulebook.standing)
         await self.spine.tell(closed)
         if before.devices != site.devices or before.quantities != site.quantities:
             self._judge_anew(self.spine)
@@ -274,7 +276,23 @@ class House:
         return True
 
     def _rulebook_alerts(self) -> list[dict[str, Any]]:
-        return self.spine.rulebook.alerts() if self.spine else []
+        return [*self.spine.rulebook.alerts(), *self.herald.own_alerts()] if self.spine else []
+
+    async def shelve(self, rule: str, target: str, until: datetime, by: str, why: str) -> str:
+        """Put an alert aside for a while; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self.herald.shelve(rule, target, until, by, why)
+
+    async def unshelve(self, rule: str, target: str, by: str) -> str:
+        """Before its time; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self.herald.unshelve(rule, target, by)
+
+    async def maintain(self, device: str, until: datetime, by: str, why: str) -> str:
+        """A device or cell is out of service; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self.herald.maintain(device, until, by, why)
+
+    async def unmaintain(self, device: str, by: str) -> str:
+        """Back in service; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self.herald.unmaintain(device, by)
 
     async def confirm(self, rule: str, target: str, by: str) -> bool:
         """A person has looked at an alert. It goes the way of every observation: written down, then judged.

@@ -24,8 +24,10 @@ from pathlib import Path
 from gateway.contracts import Entry, Rollup
 from gateway.model import Event, Flag, Reading
 from gateway.store import lite
+from gateway.store.desk import DESK, DeskTable
 from gateway.store.moments import from_ms, to_ms
 from gateway.store.outbox import OUTBOX, OutboxTable
+from gateway.store.posting import PILES
 
 STEPS = (
     """
@@ -49,6 +51,8 @@ STEPS = (
     CREATE INDEX parked_by ON parked(consumer, id)
     """,
     OUTBOX,
+    PILES,
+    DESK,
 )
 MOST_PARKED = 10_000  # per consumer (reliability-and-security, P3)
 MOST_PARKED_BYTES = 16_000_000  # per consumer (P3)
@@ -99,6 +103,7 @@ class Book:
             raise
         lite.sync_folder(path.parent)
         self.outbox = OutboxTable(self._db)
+        self.desk = DeskTable(self._db)
 
     def __enter__(self) -> Book:
         """Begin a transaction."""

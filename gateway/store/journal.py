@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 from gateway import clock as clocks
 from gateway.clock import Clock
 from gateway.contracts import Entry, Rollup
-from gateway.model import Delivery, Reading
+from gateway.model import Delivery, Note, Reading
 from gateway.settings import StoreSettings
 from gateway.store.backup import back_up
 from gateway.store.book import Parked
@@ -242,6 +242,10 @@ class Journal:
     def outbox(self, work: Callable[[OutboxTable], T]) -> T:
         """Something done to the outbox, in one transaction, after everything appended before. Raises Unavailable."""
         return self._writer.ask(lambda: self._keeper.books.write(lambda book: work(book.outbox)))
+
+    def desk_notes(self) -> list[Note]:
+        """What the desk of alerts had written down, oldest kind first. Raises Unavailable."""
+        return self._writer.ask(lambda: self._keeper.books.write(lambda book: book.desk.notes()))
 
     def told(self, rule: str, target: str) -> tuple[list[dict[str, Any]], dict[str, str] | None]:
         """Who was or will be told of the newest occurrence of an alert, and who has acknowledged it."""
