@@ -12,13 +12,14 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from gateway import files
 from gateway.errors import Fault, SettingsError
 
-Way = tuple[str, ...]
+Way = tuple[str | int, ...]  # numbers lead into lists; one behind the end makes a new item
 _INDENT = 2
 _DASH = re.compile(r"^( *)[^ #].*:\s*(?:#.*)?\n(?: *(?:#.*)?\n)*( *)- ", re.MULTILINE)
 
@@ -101,12 +102,18 @@ def _with(data: Any, way: Way, value: Any) -> Any:
     """Plain data with one value changed."""
     if not way:
         return value
+    here, rest = way[0], way[1:]
+    if isinstance(here, int):
+        listed = list(data) if isinstance(data, list) else []
+        inner = _with(listed[here] if here < len(listed) else None, rest, value)
+        listed[here : here + 1] = [] if inner is None else [inner]
+        return listed
     changed = dict(data) if isinstance(data, dict) else {}
-    inner = _with(changed.get(way[0]), way[1:], value)
+    inner = _with(changed.get(here), rest, value)
     if inner is None:
-        changed.pop(way[0], None)
+        changed.pop(here, None)
     else:
-        changed[way[0]] = inner
+        changed[here] = inner
     return changed
 
 
@@ -118,32 +125,32 @@ def _spliced(text: str, document: files.Document, way: Way, value: Any) -> str:
     lines = text.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
-    parents: Any = document.data if isinstance(document.data, dict) else {}
+    around: Any = document.data
     for key in way[:-1]:
-        parents = parents.get(key) if isinstance(parents, dict) else None
-    if not isinstance(parents, dict) or not parents:
+        around = around.get(key) if isinstance(around, dict) else None
+    names: list[str | int] = [*(range(len(around)) if isinstance(around, list) else around or ())]
+    if not names:
         return _begun(lines, document, way, value)
-    siblings = list(parents)
-    if way[-1] in parents:
+    dash = _dash_of(text)
+    if way[-1] in names:
+        if value is None and len(names) == 1 and len(way) > 1:
+            raise ValueError("the last of its kind: the section goes, too")
         start, end, column = _extent(lines, document, way)
         block = "".join(_moved(line, column) for line in lines[start:end])
-        new = _edited(block, way[-1], value, _dash_of(text))
+        new = "" if value is None else _edited(block, way[-1], value, dash)
     else:
-        start, end, column = _extent(lines, document, (*way[:-1], siblings[-1]))
-        start = end
-        flow = isinstance(parents[siblings[-1]], dict) and _is_flow(
-            lines, document, (*way[:-1], siblings[-1])
-        )
-        new = _fresh(way[-1], value, _dash_of(text), flow=flow)
+        last = (*way[:-1], names[-1])
+        _, start, column = _extent(lines, document, last)
+        end = start
+        flow = isinstance(around, dict) and _is_flow(lines, document, last)
+        new = _fresh(way[-1], value, dash, flow=flow)
     indented = [" " * column + line if line.strip() else line for line in new.splitlines(keepends=True)]
-    if value is None and len(siblings) == 1 and len(way) > 1:
-        raise ValueError("the last of its kind: the section goes, too")
     return "".join([*lines[:start], *indented, *lines[end:]])
 
 
 def _begun(lines: Sequence[str], document: files.Document, way: Way, value: Any) -> str:
     """A section that was not there yet, at the end of the file."""
-    if len(way) < 2 or way[0] in (document.data or {}) or value is None:
+    if len(way) < 2 or way[0] in (document.data or {}) or value is None or isinstance(way[-1], int):
         if len(way) == 1 and value is not None:
             return "".join([*lines, "\n", _fresh(way[0], value, _dash_of("".join(lines)), flow=False)])
         raise ValueError("the section stands there in another shape")
@@ -158,13 +165,14 @@ def _extent(lines: Sequence[str], document: files.Document, way: Way) -> tuple[i
     start = document.lines[way] - 1
     line = lines[start]
     column = len(line) - len(line.lstrip(" "))
-    if not re.match(rf"""["']?{re.escape(way[-1])}["']?\s*:""", line[column:]):
+    begins = "- " if isinstance(way[-1], int) else rf"""["']?{re.escape(way[-1])}["']?\s*:"""
+    if not re.match(begins, line[column:]):
         raise ValueError("does not begin its line")
     end = start + 1
     while end < len(lines):
         here = lines[end]
         indent = len(here) - len(here.lstrip(" "))
-        listed = indent == column and here.lstrip().startswith("- ")
+        listed = indent == column and here.lstrip().startswith("- ") and not isinstance(way[-1], int)
         if here.strip() and not here.lstrip().startswith("#") and indent <= column and not listed:
             break
         end += 1
@@ -193,30 +201,33 @@ def _dash_of(text: str) -> int:
     return _INDENT if found is None else max(0, len(found.group(2)) - len(found.group(1)))
 
 
-def _edited(block: str, key: str, value: Any, dash: int) -> str:
-    """A block ``key: ...`` with another value; what is the same in both keeps its comments and quotes."""
-    if value is None:
-        return ""
-    yaml = _yaml(dash)
+def _edited(block: str, key: str | int, value: Any, dash: int) -> str:
+    """A block ``key: ...`` or ``- ...`` with another value; what is the same in both keeps its comments and quotes."""
+    yaml = _yaml(0 if isinstance(key, int) else dash)
     root = yaml.load(block)
-    root[key] = _merged(root[key], value)
+    here = 0 if isinstance(key, int) else key
+    root[here] = _merged(root[here], value)
     return _dumped(yaml, root)
 
 
-def _fresh(key: str, value: Any, dash: int, *, flow: bool) -> str:
+def _fresh(key: str | int, value: Any, dash: int, *, flow: bool) -> str:
     """A block that nobody has written before."""
-    yaml = _yaml(dash)
-    return _dumped(yaml, _made({key: _made(value, flow=flow)}, flow=False, shallow=True))
+    if isinstance(key, int):
+        return _dumped(_yaml(0), [_made(value, flow=flow)])
+    return _dumped(_yaml(dash), _made({key: _made(value, flow=flow)}, flow=False, shallow=True))
 
 
 def _whole(text: str, document: files.Document, way: Way, value: Any) -> str:
     """The whole file anew: comments and order stay, spacing within lines may not."""
     yaml = _yaml(_dash_of(text))
     root = yaml.load(text)
-    place = root
-    for key in way[:-1]:
-        if not isinstance(place.get(key), dict):
-            place[key] = _made({}, flow=False)
+    if root is None:
+        return text + _dumped(yaml, _made(_with({}, way, value), flow=False))
+    place: Any = root
+    for key, after in pairwise(way):
+        wanted: Any = [] if isinstance(after, int) else {}
+        if not isinstance(place.get(key), type(wanted)):
+            place[key] = _made(wanted, flow=False)
         place = place[key]
     if value is None:
         del place[way[-1]]
@@ -231,6 +242,11 @@ def _whole(text: str, document: files.Document, way: Way, value: Any) -> str:
             for key in way[: depth - 1]:
                 outer = outer[key]
             outer[way[depth - 1]] = _made({}, flow=True)
+    elif isinstance(way[-1], int) and way[-1] == len(place):
+        place.fa.set_block_style()
+        place.append(_made(value, flow=False))
+    elif isinstance(way[-1], int):
+        place[way[-1]] = _merged(place[way[-1]], value)
     else:
         place[way[-1]] = _merged(place.get(way[-1]), value)
     return _dumped(yaml, root)

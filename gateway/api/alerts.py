@@ -11,7 +11,7 @@ from gateway.api.named import SEVERITY
 from gateway.api.plain import alert_json
 from gateway.api.shapes import BOTH, NUMBER, TEXT, TIME, WORD, listing, named, one_of, or_null, record, within
 from gateway.api.table import Endpoint
-from gateway.api.timeline import Timeline, titles
+from gateway.api.timeline import MASKS, Timeline, titles
 from gateway.model import Event
 from gateway.occurrences import Occurrence, closed
 from gateway.rules.rulebook import ALERT, CONFIRMED
@@ -35,16 +35,16 @@ async def _acknowledge(asked: Asked) -> Any:
     by = asked.by
     if not await asked.house.acknowledge(rule, target, by):
         raise Refusal(404, "nothing_open", rule=rule, target=target)
-    await _note(asked, "alert.ack", rule, target)
-    return _one(asked, rule, target)
+    await done(asked, "alert.ack", rule, target)
+    return alert_of(asked, rule, target)
 
 
 async def _confirm(asked: Asked) -> Any:
     rule, target = asked.body["rule"], asked.body["target"]
     if not await asked.house.confirm(rule, target, asked.by):
         raise Refusal(404, "nothing_open", rule=rule, target=target)
-    await _note(asked, "alert.confirm", rule, target)
-    return _one(asked, rule, target)
+    await done(asked, "alert.confirm", rule, target)
+    return alert_of(asked, rule, target)
 
 
 async def _history(asked: Asked) -> Any:
@@ -80,17 +80,23 @@ def _over_json(one: Occurrence, site: Site) -> dict[str, Any]:
 async def _alert(asked: Asked) -> Any:
     """The alert, open or just over, and everything that has happened around it in the last 30 days."""
     rule, target, house = asked.given["rule"], asked.given["target"], asked.house
-    one = _one(asked, rule, target)
+    one = alert_of(asked, rule, target)
     now = house.clock.now()
     found = await asyncio.to_thread(
         house.journal.events_between,
         now - HISTORY,
         now + timedelta(milliseconds=1),
-        (ALERT, ACKNOWLEDGED, CONFIRMED),
+        (ALERT, ACKNOWLEDGED, CONFIRMED, *MASKS),
         source=target.partition(":")[0],
     )
     events = [entry.item for entry in found if isinstance(entry.item, Event)]
-    mine = [one for one in events if (one.detail.get("rule"), one.detail.get("target")) == (rule, target)]
+    device = target.partition(":")[0]
+    about = {
+        (rule, target),
+        (None, target),
+        (None, device),
+    }  # what concerns the whole device concerns this, too
+    mine = [one for one in events if (one.detail.get("rule"), one.detail.get("target")) in about]
     if one["state"] == "normal" and not mine:
         raise Refusal(404, "nothing_open", rule=rule, target=target)
     told, _ = await asyncio.to_thread(house.journal.told, rule, target)
@@ -99,13 +105,15 @@ async def _alert(asked: Asked) -> Any:
     return {**one, "timeline": sorted(lines, key=lambda line: str(line["at"]))}
 
 
-async def _note(asked: Asked, action: str, rule: str, target: str, **detail: Any) -> None:
+async def done(asked: Asked, action: str, rule: str, target: str, **detail: Any) -> None:
+    """Into the audit trail, and to everybody who looks."""
+    asked.house.changes.touch(rule, target)
     await asyncio.to_thread(
         asked.house.accounts.note, asked.person, action, f"{rule} {target}", by=asked.by, **detail
     )
 
 
-def _one(asked: Asked, rule: str, target: str) -> dict[str, Any]:
+def alert_of(asked: Asked, rule: str, target: str) -> dict[str, Any]:
     """The alert as it is now; one that has just ended is normal."""
     for one in asked.house.alerts():
         if (one["rule"], one["target"]) == (rule, target):
@@ -117,7 +125,9 @@ _OVER = record(
     id=TEXT, rule=TEXT, target=TEXT, device=TEXT, name=TEXT, title=BOTH, severity=SEVERITY, value=or_null(NUMBER),
     reason=TEXT, began=or_null(TIME), ended=TIME,
 )  # fmt: skip
-_LINE = record(more=True, at=or_null(TIME), kind=one_of("state", "ack", "confirm", "message"), text=TEXT)
+_LINE = record(
+    more=True, at=or_null(TIME), kind=one_of("state", "ack", "confirm", "mask", "message"), text=TEXT
+)
 _WHICH = record({"by": WORD}, rule=WORD, target=WORD)
 ENDPOINTS = (
     Endpoint(

@@ -18,7 +18,7 @@ from gateway.site import load_site
 
 PERSONAL = frozenset({"phones", "to"})
 
-Way = tuple[str, ...]
+Way = pen.Way
 _one_at_a_time = asyncio.Lock()
 
 
@@ -48,7 +48,7 @@ async def change(
         now = _at(files.parse_yaml(after or b"", file).data, way)
         different = differences(before, now)
         accounts = asked.house.accounts
-        await asyncio.to_thread(accounts.note, asked.person, action, ".".join(way), changed=different)
+        await asyncio.to_thread(accounts.note, asked.person, action, files.dotted(way), changed=different)
     return {"entry": now, "changed": sorted(different), "applied": applied}
 
 
@@ -71,7 +71,10 @@ def _tried(
 
 def _at(data: Any, way: Way) -> Any:
     for key in way:
-        data = data.get(key) if isinstance(data, dict) else None
+        if isinstance(key, int):
+            data = data[key] if isinstance(data, list) and key < len(data) else None
+        else:
+            data = data.get(key) if isinstance(data, dict) else None
     return data
 
 

@@ -11,6 +11,8 @@ from gateway.rules.telling import ACKNOWLEDGED
 from gateway.site import Site, load_words
 from gateway.words import Language
 
+MASKS = ("alert_shelved", "alert_unshelved", "maintenance_begun", "maintenance_ended")
+
 
 def titles(site: Site, rule: str) -> dict[str, str]:
     """What people read for a rule, in both languages; its id when it is gone or has no name."""
@@ -41,6 +43,9 @@ class Timeline:
         if event.kind == ACKNOWLEDGED:
             text = self._say("told.acknowledged", by=by, at=at[:16])
             return {"at": at, "kind": "ack", "by": by, "text": text}
+        if event.kind in MASKS:
+            text = self._say(f"timeline.{event.kind}", by=by, why=str(detail.get("why", "")))
+            return {"at": at, "kind": "mask", "by": by, "until": detail.get("until"), "text": text}
         if event.kind == CONFIRMED:
             return {"at": at, "kind": "confirm", "by": by, "text": self._say("timeline.confirmed", by=by)}
         state, severity = str(detail.get("to", "")), str(detail.get("severity", ""))

@@ -136,8 +136,15 @@ async def test_no_other_verb_is_answered(asked: House) -> None:
     known: dict[str, set[str]] = {}
     for one in ENDPOINTS:
         known.setdefault(one.path, set()).add(one.method)
-    for path, methods in known.items():
+    for path in known:
         example = next(one for one in ENDPOINTS if one.path == path)
+        like = [re.compile(re.sub(r"{\w+}", "[^/]+", other) + "$") for other in known]
+        methods = {
+            verb
+            for rule, verbs in zip(like, known.values(), strict=True)
+            if rule.match(path_of(example))
+            for verb in verbs
+        }
         for verb in {"POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - methods:
             if path not in STREAMS:
                 reply = await admin.post(path_of(example), None, verb)

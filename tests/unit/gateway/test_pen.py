@@ -187,3 +187,39 @@ def test_a_file_that_somebody_has_just_changed_is_left_alone(tmp_path: Path) -> 
 def test_a_folder_that_cannot_be_written_is_said_in_words() -> None:
     with pytest.raises(SettingsError, match="let the gateway write into that folder"):
         exchange(Path("/proc/village.yaml"), None, b"a: 1\n")
+
+
+RULES = """\
+# our own rules
+version: 1
+rules:
+# the flood of 2023
+- id: river-high
+  name: {zh: 河道偏高,   en: The river is high}   # three blanks are meant
+  when: {water_level: {above: 2.20 m}}   # measured by Lin
+  severity: yellow
+- id: other     # leave it
+  severity:   red
+# at the end
+"""
+
+
+def test_an_item_of_a_list_is_changed_added_and_taken_away_on_its_own() -> None:
+    rule = {**data(RULES)["rules"][0], "severity": "orange"}
+    after = edit(("rules", 0), rule, RULES)
+    assert changed_lines(after, RULES) == ["-  severity: yellow", "+  severity: orange"] or (
+        "# measured by Lin" in after
+        and "- id: other     # leave it\n  severity:   red\n# at the end" in after
+    )
+    after = edit(("rules", 2), {"id": "new", "when": {"rain": {"above": "5 mm"}}}, RULES)
+    assert changed_lines(after, RULES) == ["+- id: new", "+  when:", "+    rain:", "+      above: 5 mm"]
+    assert data(edit(("rules", 0), None, RULES))["rules"] == data(RULES)["rules"][1:]
+
+
+def test_the_first_rule_of_a_commented_file_is_written_below_its_comments() -> None:
+    text = "# Rules of this village\nversion: 1\nrules: []\n# copy one:\n# - id: river-high\n"
+    after = edit(("rules", 0), {"id": "new", "severity": "red"}, text)
+    assert data(after) == {"version": 1, "rules": [{"id": "new", "severity": "red"}]}
+    assert "# Rules of this village" in after
+    assert "# - id: river-high" in after
+    assert data(edit(("rules", 0), {"id": "new"}, ""))["rules"] == [{"id": "new"}]
