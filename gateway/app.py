@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ import gateway
 from gateway import plugins, systemd
 from gateway.accounts import Accounts
 from gateway.api import Api
+from gateway.api.pages import pages_of
 from gateway.api.plain import alert_json, event_json, reading_json
 from gateway.bus import Bus
 from gateway.changes import Changes
@@ -32,8 +33,11 @@ from gateway.doctor import examine
 from gateway.herald import Herald
 from gateway.judgement import Judgement
 from gateway.latest import Latest
-from gateway.model import Delivery, Flag, Tick
+from gateway.model import Delivery, Event, Flag, Observation, Tick
+from gateway.orders.desk import Desk
+from gateway.orders.watch import Watch
 from gateway.quality.grader import Grader
+from gateway.rules.rulebook import ALERT
 from gateway.rules.telling import confirmation
 from gateway.settings import DeviceSettings, Pace
 from gateway.site import Plugin, Site, load_site
@@ -74,6 +78,18 @@ class House:
         self.spine: Spine | None = None
         self.judgement = Judgement(self.journal, clock)
         self.herald = Herald(site, self.journal, clock, state_dir)
+        self.orders = Desk(
+            site,
+            self.journal,
+            clock,
+            state_dir,
+            codes=self.herald.codes,
+            words=self.herald.words,
+            alerts=self._rulebook_alerts,
+            told=self.herald.wake,
+            broken=lambda: self.herald.broken,
+        )
+        self.watch = Watch(self.orders, self.herald.codes)
         self.accounts = Accounts(state_dir, clock, site.village.api.sessions)
         self.changes = Changes(
             clock,
@@ -122,10 +138,11 @@ class House:
             latest=self.latest,
             clock=self.clock,
             herald=self.herald,
-            noted=self.changes.note,
+            noted=self._noted,
         )
         await self.herald.recall()
         self.herald.stand(rulebook.standing)
+        self.herald.codes.learn(await asyncio.to_thread(self.journal.change, lambda book: book.codes.all()))
         await self.spine.tell(closed)
         self._apply_sinks(self.site)
         await asyncio.to_thread(self.herald.apply, self.site)
@@ -134,9 +151,10 @@ class House:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 await self.sources.apply(group, _wanted(self.site))
-                api = Api(self)
+                api = Api(self, pages_of(self))
                 group.create_task(api.serve(), name="api")
                 ticking = group.create_task(self._tick(), name="tick")
+                watching = group.create_task(self.watch.run(), name="orders")
                 if not await self.sources.opened(5.0):
                     _log.warning("a source is still opening after 5 s; going on")
                 ready()
@@ -147,6 +165,7 @@ class House:
                 _log.info("stopping")
                 await self.sources.stop()
                 ticking.cancel()
+                watching.cancel()
                 api.stop()
             self.bus.close()
         self._remember()
@@ -160,7 +179,7 @@ class House:
         site = await asyncio.to_thread(load_site, self.site.path)
         fixed = [
             part
-            for part in ("site", "store", "api")
+            for part in ("site", "store", "api", "board")
             if getattr(site.village, part) != getattr(self.site.village, part)
         ]
         rulebook = await asyncio.to_thread(self.judgement.prepare, site, dict(self.latest))
@@ -171,6 +190,7 @@ class House:
         self.spine.rulebook = rulebook
         self.herald.use(site)
         self.herald.stand(rulebook.standing)
+        self.orders.use(site)
         await self.spine.tell(closed)
         if before.devices != site.devices or before.quantities != site.quantities:
             self._judge_anew(self.spine)
@@ -274,6 +294,12 @@ class House:
             return False
         await self.herald.acknowledge(rule, target, by)
         return True
+
+    def _noted(self, observations: Sequence[Observation]) -> None:
+        """Whoever looks on is told; what has become of an alert may be an order's business."""
+        self.changes.note(observations)
+        if any(isinstance(one, Event) and one.kind == ALERT for one in observations):
+            self.watch.wake()
 
     def _rulebook_alerts(self) -> list[dict[str, Any]]:
         return [*self.spine.rulebook.alerts(), *self.herald.own_alerts()] if self.spine else []

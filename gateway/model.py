@@ -240,6 +240,26 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """A few digits by which one person answers one matter without an app.
+
+    Attributes:
+        digits: As they stand in the message.
+        person: Who was told them.
+        rule: Of the matter. target: Of the matter; for an order of no alert the rule is ``order``, the target its id.
+        occurrence: See :class:`Telling`.
+        until: From when on they mean nothing.
+    """
+
+    digits: str
+    person: str
+    rule: str
+    target: str
+    occurrence: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Telling:
     """What a change of an alert does to the outbox; written in one transaction with the event beside it.
 
@@ -259,6 +279,7 @@ class Telling:
         answered: One of a group that must answer one by one has; only he is not called any more.
         above: Nobody above level 1 is called any more.
         release: What waits on this pile may go now.
+        codes: By which its rows are answered.
     """
 
     rule: str
@@ -280,6 +301,94 @@ class Telling:
     answered: str = ""
     above: bool = False
     release: str = ""
+    codes: tuple[Code, ...] = ()
+
+
+class OrderState(StrEnum):
+    """How far a job is (alerting reference 4.12)."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    ON_SITE = "on_site"
+    DONE = "done"
+    CHECKED = "checked"
+    RETURNED = "returned"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNote:
+    """A line of an order's log: who did what when; what is a word of the program, the note a person's own."""
+
+    at: datetime
+    by: str
+    what: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job for somebody, from an alert, by hand or from outside.
+
+    Attributes:
+        id: In this box. number: What people call it, one count for each year, e.g. ``2026-0017``.
+        kind: Of work: what the device is for (``bin``, ``water``, ``structure`` ...) or what a person wrote.
+        title: One line. text: More about it.
+        device: Where, if it is at one. cell: Who answers for it. role: Who there.
+        rule: Of the alert it comes from; empty: from none. target: Of that alert. occurrence: When that began [ms].
+        severity: The worst it has been.
+        auto: Closes by itself when the alert is over, unless it was orange or red.
+        state: How far it is.
+        created: When. amber: When four fifths of its time are over. due: When it should be done.
+        person: Who has it, or should take it; empty: nobody yet.
+        accepted: When. arrived: When. done: When. checked: When it was closed.
+        photos: Ids of pictures. place: Where it was done, degrees north and east.
+        returned_why: Why it was not good enough the last time. rounds: How often it was sent back.
+        level: The highest that has been told of it. told_late: When that was.
+        reminded: That it will soon be late.
+        ended: When the alert was over.
+        asked: When it was asked whether it is really done.
+        log: Everything, oldest first.
+        keys: Of requests that were carried out, so that a repeated one does nothing.
+    """
+
+    id: int
+    number: str
+    kind: str
+    title: str
+    severity: Severity
+    created: datetime
+    amber: datetime
+    due: datetime
+    text: str = ""
+    device: str = ""
+    cell: str = ""
+    role: str = ""
+    rule: str = ""
+    target: str = ""
+    occurrence: int = 0
+    auto: bool = False
+    state: OrderState = OrderState.OPEN
+    person: str = ""
+    accepted: datetime | None = None
+    arrived: datetime | None = None
+    done: datetime | None = None
+    checked: datetime | None = None
+    photos: tuple[str, ...] = ()
+    place: tuple[float, float] | None = None
+    returned_why: str = ""
+    rounds: int = 0
+    level: int = 1
+    told_late: datetime | None = None
+    reminded: bool = False
+    ended: datetime | None = None
+    asked: datetime | None = None
+    log: tuple[OrderNote, ...] = ()
+    keys: tuple[str, ...] = ()
+
+    @property
+    def matter(self) -> tuple[str, str]:
+        """Rule and target under which the outbox knows it."""
+        return "order", str(self.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from gateway.people import DutySettings, Person
 from gateway.places import Cell
 from gateway.quantities import Checks
 from gateway.schema import Duration, LengthM, LengthMm, Size, Slug, Strict
+from gateway.terms import OrderSettings
 
 
 class SiteSettings(Strict):
@@ -235,6 +236,17 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+class BoardSettings(Strict):
+    """The village board.
+
+    Attributes:
+        public: Whoever reaches the address may look, without signing in; nothing can be changed so, and no picture of
+            a camera is shown.
+    """
+
+    public: bool = False
+
+
 class RulesSettings(Strict):
     """What this site does with the shipped rules; its own rules lie in ``rules/*.yaml`` beside the site file.
 
@@ -308,12 +320,14 @@ class Village(Strict):
     site: SiteSettings
     store: StoreSettings = StoreSettings()
     api: ApiSettings = ApiSettings()
+    board: BoardSettings = BoardSettings()
     rules: RulesSettings = RulesSettings()
     sources: dict[Slug, SourceSettings] = Field(default_factory=dict)
     devices: dict[Slug, DeviceSettings] = Field(default_factory=dict)
     cells: dict[Slug, Cell] = Field(default_factory=dict)
     people: dict[Slug, Person] = Field(default_factory=dict)
     duty: DutySettings = DutySettings()
+    orders: OrderSettings = OrderSettings()
     sinks: dict[Slug, SinkSettings] = Field(default_factory=dict)
     channels: dict[Slug, ChannelSettings] = Field(default_factory=dict)
     reports: ReportSettings = ReportSettings()

@@ -355,6 +355,7 @@ class Rule(Strict):
             only the provider's own limits hold it up.
         parent: The rule that speaks for this one: while it fires for the gateway, the same device, source or cell,
             this one is not told.
+        order: ``auto``: firing opens a work order, which closes by itself when it is over unless it was orange or red.
         scenario: Its own test.
     """
 
@@ -382,6 +383,7 @@ class Rule(Strict):
     never_quiet: bool = False
     fire: bool = False
     parent: Slug | None = None
+    order: Literal["auto", "none"] = "none"
     scenario: Annotated[Story, BeforeValidator(_story)] | None = None
 
     @field_validator("source")

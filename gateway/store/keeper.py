@@ -345,5 +345,6 @@ def _write_events(book: Book, group: Group) -> int:
     known = book.add_events(group.events)
     for telling in group.tellings:
         book.outbox.tell(telling)
+        book.codes.add(telling.codes, to_ms(telling.now))
     book.desk.keep(group.notes)
     return known
