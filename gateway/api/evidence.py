@@ -119,7 +119,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         "GET", "/api/v1/evidence/{id}/{name}", Role.WORKER, "One of its files; the look is written down first.", _file,
-        media="application/octet-stream", path_shapes=_ID, examples={"name": "snapshot.jpg"},
+        media="*/*", path_shapes=_ID, examples={"name": "snapshot.jpg"},
     ),
     Endpoint(
         "POST", "/api/v1/evidence/{id}/mark", Role.OPERATOR, "It was right, or a false alarm: the worker learns.",
