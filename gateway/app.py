@@ -21,12 +21,13 @@ from typing import Any
 import gateway
 from gateway import plugins, systemd
 from gateway.accounts import Accounts
-from gateway.api import Api
+from gateway.answers import Answers
+from gateway.api import Api, answer
 from gateway.api.plain import alert_json, event_json, reading_json
 from gateway.bus import Bus
 from gateway.changes import Changes
 from gateway.clock import Clock
-from gateway.contracts import Context, Device, SinkContext, SourceHealth
+from gateway.contracts import Channel, Context, Device, SinkContext, SourceHealth
 from gateway.deriver import Deriver
 from gateway.doctor import examine
 from gateway.herald import Herald
@@ -86,8 +87,18 @@ class House:
             alerts=self._rulebook_alerts,
             told=self.herald.wake,
             broken=lambda: self.herald.broken,
+            changed=lambda order: self.changes.say("order", self.orders.plain(order)),
         )
         self.watch = Watch(self.orders, self.herald.codes)
+        self.answers = Answers(
+            self,
+            self.orders,
+            self.herald.codes,
+            self.journal,
+            clock,
+            words=self.herald.words,
+            told=self.herald.wake,
+        )
         self.accounts = Accounts(state_dir, clock, site.village.api.sessions)
         self.changes = Changes(
             clock,
@@ -141,6 +152,7 @@ class House:
         )
         self.herald.codes.learn(await asyncio.to_thread(self.journal.change, lambda book: book.codes.all()))
         await self.spine.tell(closed)
+        self.herald.inbox.begin(asyncio.get_running_loop(), self.answers.take)
         self._apply_sinks(self.site)
         await asyncio.to_thread(self.herald.apply, self.site)
         async with asyncio.TaskGroup() as outer:
@@ -148,7 +160,7 @@ class House:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 await self.sources.apply(group, _wanted(self.site))
-                api = Api(self)
+                api = Api(self, answer.routes(self))
                 group.create_task(api.serve(), name="api")
                 ticking = group.create_task(self._tick(), name="tick")
                 watching = group.create_task(self.watch.run(), name="orders")
@@ -163,6 +175,7 @@ class House:
                 await self.sources.stop()
                 ticking.cancel()
                 watching.cancel()
+                self.herald.inbox.stop()
                 api.stop()
             self.bus.close()
         self._remember()
@@ -243,14 +256,21 @@ class House:
             },
         }
 
+    def channel(self, name: str) -> Channel | None:
+        """A channel at work."""
+        return next((lane.channel for lane in self.herald.lanes() if lane.name == name), None)
+
     def alerts(self) -> list[dict[str, Any]]:
         """What is not normal now, worst first, as plain data."""
-        return self.herald.with_told(self._rulebook_alerts())
+        return self._with_orders(self.herald.with_told(self._rulebook_alerts()))
+
+    def _with_orders(self, alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**one, "order": self.watch.of(one["rule"], one["target"])} for one in alerts]
 
     async def _alerts_of(self, pairs: set[tuple[str, str]]) -> list[dict[str, Any]]:
         found = [one for one in self._rulebook_alerts() if (one["rule"], one["target"]) in pairs]
         told = await asyncio.to_thread(self.herald.with_told, found)
-        return [alert_json(one, self.site) for one in told]
+        return [alert_json(one, self.site) for one in self._with_orders(told)]
 
     def pulse(self) -> dict[str, Any]:
         """The few figures that a screen shows all the time."""
@@ -415,9 +435,10 @@ class House:
 
     def _close_store(self) -> None:
         lanes = self.herald.lanes()
-        with ThreadPoolExecutor(max_workers=max(1, len(self.forwarders) + len(lanes))) as together:
+        with ThreadPoolExecutor(max_workers=1 + len(self.forwarders) + len(lanes)) as together:
             for lane in lanes:
                 together.submit(lane.stop)
+            together.submit(self.herald.inbox.join)
             for _, forwarder in self.forwarders.values():  # each may take seconds: a request is in its hand
                 together.submit(forwarder.stop)
         self.journal.close()

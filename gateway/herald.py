@@ -13,6 +13,7 @@ from gateway.contracts import Channel, ChannelContext
 from gateway.model import AlertChange, AlertState, Delivery, Telling
 from gateway.names import roster_of
 from gateway.notify.codes import Codes
+from gateway.notify.inbox import Inbox
 from gateway.notify.outbox import Lane, Outbox
 from gateway.notify.teller import Teller, acknowledgement
 from gateway.rules.telling import acknowledged
@@ -40,12 +41,15 @@ class Herald:
         self._words: dict[Language, Words] = {language: load_words(language) for language in LANGUAGES}
         self._outbox = Outbox(journal, clock, self._words)
         self.codes = Codes(self._words)
+        self.codes.page = site.village.answers.page or ""
+        self.inbox = Inbox()
         self._site = site
         self._teller = self._new_teller(site)
 
     def use(self, site: Site) -> None:
         """From now on the people and rules of this site count."""
         self._site = site
+        self.codes.page = site.village.answers.page or ""
         self._teller = self._new_teller(site)
 
     def apply(self, site: Site) -> dict[str, list[str]]:
@@ -62,12 +66,14 @@ class Herald:
             )
             return lambda: plugin.module.Channel(plugin.settings, context)
 
-        return self._outbox.apply(
+        outcome = self._outbox.apply(
             {
                 name: ((plugin.settings, title, language), builder(name, plugin))
                 for name, plugin in site.channels.items()
             }
         )
+        self.inbox.apply({lane.name: lane.channel for lane in self._outbox.lanes()})
+        return outcome
 
     def telling(self, change: AlertChange, now: datetime) -> Telling | None:
         """What a change causes in the outbox; each message that asks for a deed has a code to answer by."""

@@ -136,6 +136,11 @@ class Lane:
         self._wake.set()
 
     @property
+    def channel(self) -> Channel:
+        """What it hands messages to; whoever else asks it must know that it is at work."""
+        return self._channel
+
+    @property
     def broken(self) -> bool:
         """A person must mend it."""
         return self._broken_until is not None and self._clock.monotonic() < self._broken_until

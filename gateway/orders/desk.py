@@ -49,6 +49,7 @@ class Desk:
         alerts: What is not normal now.
         told: Called when something was queued for people.
         broken: Channels that do not work now.
+        changed: Told of every order that is new or has changed.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Desk:
         alerts: Callable[[], list[dict[str, Any]]],
         told: Callable[[], None] = lambda: None,
         broken: Callable[[], frozenset[str]] = frozenset,
+        changed: Callable[[Order], None] = lambda _: None,
     ) -> None:
         self.journal = journal
         self.clock = clock
@@ -72,6 +74,7 @@ class Desk:
         self.alerts = alerts
         self._told = told
         self.broken = broken
+        self._changed = changed
         self.use(site)
 
     def use(self, site: Site) -> None:
@@ -250,7 +253,9 @@ class Desk:
                 self._write(book, made, "created", made.log[0].by, message, now=order.created)
             return made
 
-        return await asyncio.to_thread(self.journal.change, work)
+        made = await asyncio.to_thread(self.journal.change, work)
+        self._changed(made)
+        return made
 
     async def change(
         self,
@@ -274,6 +279,7 @@ class Desk:
             return after
 
         order = await asyncio.to_thread(self.journal.change, work)
+        self._changed(order)
         self._told()
         return order
 
@@ -310,6 +316,7 @@ class Desk:
             return after
 
         order = await asyncio.to_thread(self.journal.change, work)
+        self._changed(order)
         self._told()
         return order
 

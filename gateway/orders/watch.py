@@ -41,6 +41,12 @@ class Watch:
         self._codes = codes
         self._news = asyncio.Event()
         self._trouble = ""
+        self._mine: dict[Key, Order] = {}
+
+    def of(self, rule: str, target: str) -> int | None:
+        """The order of an alert, as of the last look."""
+        order = self._mine.get((rule, target))
+        return None if order is None else order.id
 
     def wake(self) -> None:
         """Something has changed: look at once."""
@@ -79,6 +85,7 @@ class Watch:
         for order in reversed(orders):
             if order.rule:
                 mine[order.rule, order.target] = order
+        self._mine = mine
         for key, alert in alerts.items():
             if alert["state"] in BURNING:
                 await self._burning(key, alert, mine.get(key))
@@ -104,7 +111,7 @@ class Watch:
         rule = self._desk.calls.rules.get(key[0])
         if order is None:
             if rule is not None and rule.order == AUTO:
-                await self._open(alert, life.GATEWAY, auto=True)
+                self._mine[key] = await self._open(alert, life.GATEWAY, auto=True)
             return
         severity = Severity[alert["severity"].upper()]
         occurrence = _occurrence(alert)
