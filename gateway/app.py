@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import gateway
 from gateway import plugins, systemd
@@ -33,7 +33,7 @@ from gateway.doctor import examine
 from gateway.herald import Herald
 from gateway.judgement import Judgement
 from gateway.latest import Latest
-from gateway.model import Delivery, Flag, Tick
+from gateway.model import Delivery, Flag, Order, OrderState, Tick
 from gateway.orders.desk import Desk
 from gateway.orders.watch import Watch
 from gateway.quality.grader import Grader
@@ -49,6 +49,15 @@ TICK_S = 10.0
 STALLED_S = 25.0  # below WatchdogSec=30: a stage that has made no progress for this long is stuck
 MEMORY_OF_DERIVER = "deriver"
 UPLINK_WORKS = frozenset({"up to date", "sending", "catching up"})
+
+ALERTS_ORDER: dict[OrderState, Literal["open", "accepted", "closed"]] = {  # as the desk of alerts calls it
+    OrderState.OPEN: "open",
+    OrderState.RETURNED: "open",
+    OrderState.ACCEPTED: "accepted",
+    OrderState.ON_SITE: "accepted",
+    OrderState.DONE: "accepted",
+    OrderState.CHECKED: "closed",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -87,9 +96,10 @@ class House:
             alerts=self._rulebook_alerts,
             told=self.herald.wake,
             broken=lambda: self.herald.broken,
-            changed=lambda order: self.changes.say("order", self.orders.plain(order)),
+            changed=self._order_changed,
         )
         self.watch = Watch(self.orders, self.herald.codes)
+        self.herald.woken = self.watch.wake
         self.answers = Answers(
             self,
             self.orders,
@@ -146,10 +156,11 @@ class House:
             rulebook=rulebook,
             latest=self.latest,
             clock=self.clock,
-            telling=self.herald.telling,
-            told=self._told,
+            herald=self.herald,
             noted=self.changes.note,
         )
+        await self.herald.recall()
+        self.herald.stand(rulebook.standing)
         self.herald.codes.learn(await asyncio.to_thread(self.journal.change, lambda book: book.codes.all()))
         await self.spine.tell(closed)
         self.herald.inbox.begin(asyncio.get_running_loop(), self.answers.take)
@@ -200,6 +211,7 @@ class House:
         self.spine.rulebook = rulebook
         self.herald.use(site)
         self.orders.use(site)
+        self.herald.stand(rulebook.standing)
         await self.spine.tell(closed)
         if before.devices != site.devices or before.quantities != site.quantities:
             self._judge_anew(self.spine)
@@ -311,13 +323,30 @@ class House:
         await self.herald.acknowledge(rule, target, by)
         return True
 
-    def _told(self) -> None:
-        """Alerts have changed."""
-        self.herald.wake()
-        self.watch.wake()
+    async def _order_changed(self, order: Order) -> None:
+        """Who looks on sees it; the desk of alerts knows how far the job is."""
+        self.changes.say("order", self.orders.plain(order))
+        if order.rule:
+            await self.herald.order_moved(order.rule, order.target, ALERTS_ORDER[order.state])
 
     def _rulebook_alerts(self) -> list[dict[str, Any]]:
-        return self.spine.rulebook.alerts() if self.spine else []
+        return [*self.spine.rulebook.alerts(), *self.herald.own_alerts()] if self.spine else []
+
+    async def shelve(self, rule: str, target: str, until: datetime, by: str, why: str) -> str:
+        """Put an alert aside for a while; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self.herald.shelve(rule, target, until, by, why)
+
+    async def unshelve(self, rule: str, target: str, by: str) -> str:
+        """Before its time; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self.herald.unshelve(rule, target, by)
+
+    async def maintain(self, device: str, until: datetime, by: str, why: str) -> str:
+        """A device or cell is out of service; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self.herald.maintain(device, until, by, why)
+
+    async def unmaintain(self, device: str, by: str) -> str:
+        """Back in service; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self.herald.unmaintain(device, by)
 
     async def confirm(self, rule: str, target: str, by: str) -> bool:
         """A person has looked at an alert. It goes the way of every observation: written down, then judged.

@@ -11,7 +11,7 @@ from gateway.model import Order, Outgoing, Severity, Telling
 from gateway.people import URGENCY_OF, Group
 from gateway.rules.language import Rule
 from gateway.store.moments import to_ms
-from gateway.store.outbox import NEXT_WAY_MS
+from gateway.store.posting import NEXT_WAY_MS
 from gateway.words import Language, Words
 
 KEEPS = {"critical": timedelta(hours=24), "warning": timedelta(hours=12), "notice": timedelta(hours=12)}

@@ -7,7 +7,7 @@ like every other), the messages it causes. What is wrong is raised as OrderRefus
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ class Desk:
         alerts: Callable[[], list[dict[str, Any]]],
         told: Callable[[], None] = lambda: None,
         broken: Callable[[], frozenset[str]] = frozenset,
-        changed: Callable[[Order], None] = lambda _: None,
+        changed: Callable[[Order], Awaitable[None]] | None = None,
     ) -> None:
         self.journal = journal
         self.clock = clock
@@ -254,7 +254,7 @@ class Desk:
             return made
 
         made = await asyncio.to_thread(self.journal.change, work)
-        self._changed(made)
+        await self._say(made)
         return made
 
     async def change(
@@ -279,11 +279,15 @@ class Desk:
             return after
 
         order = await asyncio.to_thread(self.journal.change, work)
-        self._changed(order)
+        await self._say(order)
         self._told()
         return order
 
     # -- within -------------------------------------------------------------------------------------------------------
+
+    async def _say(self, order: Order) -> None:
+        if self._changed is not None:
+            await self._changed(order)
 
     async def _ask(self, question: str, values: Sequence[object]) -> list[Order]:
         return await asyncio.to_thread(self.journal.orders, question, values)
@@ -316,7 +320,7 @@ class Desk:
             return after
 
         order = await asyncio.to_thread(self.journal.change, work)
-        self._changed(order)
+        await self._say(order)
         self._told()
         return order
 

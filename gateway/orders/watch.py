@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.errors import Unavailable
-from gateway.model import Order, OrderState, Severity, Telling
+from gateway.model import Order, Severity, Telling
 from gateway.notify.codes import Codes
 from gateway.orders import life
 from gateway.orders.desk import BURNING, OPEN, Desk
@@ -153,13 +153,11 @@ class Watch:
         now = self._desk.clock.now()
         if order.state not in life.AT_WORK:
             return
-        if await self._ignored(order, now):
-            return
         if now > order.due:
             step = max((order.due - order.created) / 2, LEAST_STEP)
             due = order.due if order.told_late is None else order.told_late + step
             if now >= due and order.level < self._desk.calls.top_level(order):
-                await self._upwards(order, "late", now)
+                await self._upwards(order, now)
         elif now >= order.amber and not order.reminded:
             telling = self._desk.calls.to_person(order, "amber", now, self._desk.broken())
             await self._change(
@@ -167,22 +165,11 @@ class Watch:
                 lambda one, at: life.noted(one, at, life.GATEWAY, "amber", reminded=True), telling,
             )  # fmt: skip
 
-    async def _ignored(self, order: Order, now: datetime) -> bool:
-        """A critical alert was taken on, its order by nobody: the next level hears of it."""
-        waits = order.state in {OrderState.OPEN, OrderState.RETURNED}
-        if not waits or order.severity < life.SAFETY or order.level > 1 or not order.rule:
-            return False
-        _, taken = await asyncio.to_thread(self._desk.journal.told, order.rule, order.target)
-        if taken is None or now - datetime.fromisoformat(taken["at"]) < self._desk.settings.realarm:
-            return False
-        await self._upwards(order, "realarm", now)
-        return True
-
-    async def _upwards(self, order: Order, kind: str, now: datetime) -> None:
-        telling, level = self._desk.calls.to_level(order, kind, order.level + 1, now, self._desk.broken())
+    async def _upwards(self, order: Order, now: datetime) -> None:
+        telling, level = self._desk.calls.to_level(order, "late", order.level + 1, now, self._desk.broken())
         await self._change(
-            order, kind,
-            lambda one, at: life.noted(one, at, life.GATEWAY, kind, f"L{level}", level=level, told_late=at), telling,
+            order, "late",
+            lambda one, at: life.noted(one, at, life.GATEWAY, "late", f"L{level}", level=level, told_late=at), telling,
         )  # fmt: skip
 
     async def _change(

@@ -28,7 +28,7 @@ from gateway import clock as clocks
 from gateway.clock import Clock
 from gateway.contracts import Entry, Rollup
 from gateway.errors import OrderRefused
-from gateway.model import Code, Delivery, Event, Order, Reading
+from gateway.model import Code, Delivery, Event, Note, Order, Reading
 from gateway.settings import StoreSettings
 from gateway.store.backup import back_up
 from gateway.store.book import Book, Parked
@@ -259,6 +259,10 @@ class Journal:
         """Events of a kind by the time at which they happened."""
         with self._reading() as reader:
             return reader.events_between(kind, start, end, limit)
+
+    def desk_notes(self) -> list[Note]:
+        """What the desk of alerts had written down, oldest kind first. Raises Unavailable."""
+        return self._writer.ask(lambda: self._keeper.books.write(lambda book: book.desk.notes()))
 
     def told(self, rule: str, target: str) -> tuple[list[dict[str, Any]], dict[str, str] | None]:
         """Who was or will be told of the newest occurrence of an alert, and who has acknowledged it."""

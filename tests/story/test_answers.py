@@ -47,6 +47,8 @@ async def bin_is_full(
     """A house, and the code that the cleaner has got."""
     async with village(tmp_path, clock) as building:
         await heard(building, "bin-1/fill", 85.0)
+        await until(lambda: bool(building.alerts()))
+        await pass_(building, clock, 1)
         await until(lambda: len(told) == 1)
         await looked(building)
         yield building, code_in(told[0])
@@ -201,6 +203,8 @@ async def test_a_bin_fills_the_cleaner_answers_by_sms_empties_it_and_the_order_c
     people = {**PEOPLE["people"], "sun": {**PEOPLE["people"]["sun"], "phones": ["13912345678"]}}
     async with village(tmp_path, clock, channels=channels, people=people) as building:
         await heard(building, "bin-1/fill", 85.0)
+        await until(lambda: bool(building.alerts()))
+        await pass_(building, clock, 1)
         await until(lambda: bool(modem.bodies))
         (code,) = [one.digits for one in building.herald.codes.of("sun", NOON)]
         await until(lambda: code in sent(modem))
