@@ -133,7 +133,7 @@ async def _assign(asked: Asked) -> Any:
 
 
 async def _statistics(asked: Asked) -> Any:
-    end = asked.given["to"] or asked.house.clock.now()
+    end = asked.given["to"] or asked.house.clock.now() + timedelta(seconds=1)  # what is made just now counts
     start = asked.given["from"] or end - timedelta(days=30)
     return await asked.house.orders.statistics(start, end)
 
@@ -210,7 +210,7 @@ ENDPOINTS = (
         "GET", "/api/v1/orders", Role.VIEWER, "Work orders, newest first; the open ones unless a state is asked for.",
         _list, listing(_ONE),
         query={
-            "state": STATES, "cell": WORD, "person": WORD, "mine": {**TRUTH, "default": False}, "from": TIME,
+            "state": STATES, "cell": WORD, "person": WORD, "mine": TRUTH, "from": TIME,
             "to": TIME, "limit": within(1, 2000, 500),
         },
     ),
