@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from gateway.clock import Clock
 from gateway.contracts import Channel, ChannelContext
+from gateway.errors import StoreError
+from gateway.evidence.pictures import Place, place_of, to_show
 from gateway.model import AlertChange, AlertState, Delivery, Telling
 from gateway.names import roster_of
 from gateway.notify.outbox import Lane, Outbox
@@ -17,8 +19,13 @@ from gateway.notify.teller import Teller, acknowledgement
 from gateway.rules.telling import acknowledged
 from gateway.site import GATEWAY, Plugin, Site, load_words
 from gateway.store.journal import Journal
+from gateway.store.moments import from_ms
+from gateway.store.outbox import Leased
 from gateway.words import Language, Words
 
+LOOKED_BACK = timedelta(
+    minutes=15
+)  # an event may be that much older than the alert it raises (or its clock ahead)
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 
@@ -37,12 +44,14 @@ class Herald:
         self._clock = clock
         self._state_dir = state_dir
         self._words: dict[Language, Words] = {language: load_words(language) for language in LANGUAGES}
-        self._outbox = Outbox(journal, clock, self._words)
+        self._outbox = Outbox(journal, clock, self._words, self._picture)
         self._teller = self._new_teller(site)
+        self._shown = self._what_can_be_shown(site)
 
     def use(self, site: Site) -> None:
         """From now on the people and rules of this site count."""
         self._teller = self._new_teller(site)
+        self._shown = self._what_can_be_shown(site)
 
     def apply(self, site: Site) -> dict[str, list[str]]:
         """Let exactly this site's channels work; waits for those that stop. Raises Unavailable."""
@@ -99,6 +108,28 @@ class Herald:
         await self._journal.append(Delivery((event,), tellings=(acknowledgement(rule, target, by, now),)))
         await asyncio.to_thread(self._journal.outbox, lambda _: None)
         self.wake()
+
+    def _picture(self, one: Leased) -> bytes | None:
+        """What goes with a message about a camera, as it is known now (a collision may be a hit-and-run by now)."""
+        places, kinds = self._shown
+        if one.kind == "resolved" or not places or not kinds.get(one.rule):
+            return None
+        source, now = one.target.partition(":")[0], self._clock.now()
+        try:
+            begin = from_ms(one.created_at) - LOOKED_BACK
+            number = self._journal.evidence_of(source, kinds[one.rule], begin, now + LOOKED_BACK)
+        except StoreError:
+            return None
+        return to_show(places, number, who=one.person, at=now) if number is not None else None
+
+    def _what_can_be_shown(self, site: Site) -> tuple[dict[str, Place], dict[str, frozenset[str]]]:
+        """Where evidence lies, and which kinds of events are behind a rule."""
+        places = {
+            name: place
+            for name, plugin in site.sources.items()
+            if (place := place_of(plugin.settings, self._state_dir / "sources" / name)) is not None
+        }
+        return places, {plan.rule.id: plan.events for plan in site.rules.plans}
 
     def _new_teller(self, site: Site) -> Teller:
         return Teller(

@@ -221,6 +221,19 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Paper:
+    """A file that goes with a message.
+
+    Attributes:
+        name: Of the file. type: Media type, e.g. ``application/pdf``. data: What is in it.
+    """
+
+    name: str
+    type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """One message for one person by one way.
 
@@ -234,6 +247,7 @@ class Notice:
             its own template up by it.
         variables: What such a template is filled in with, by name.
         picture: A JPEG or PNG to show, where the channel can.
+        papers: Files to send along; only mail can.
     """
 
     id: str
@@ -244,6 +258,7 @@ class Notice:
     template: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     picture: bytes | None = None
+    papers: tuple[Paper, ...] = ()
 
 
 def series_of(device: str, quantity: str) -> str:

@@ -196,6 +196,20 @@ class RulesSettings(Strict):
     holidays: list[date] = Field(default_factory=list)
 
 
+class ReportSettings(Strict):
+    """Who gets the weekly and monthly report (``village report --mail``, by the timers of ``systemd/``).
+
+    Attributes:
+        channel: Name of a mail channel of this site.
+        to: Mail addresses.
+        language: Of the report; unset: the site's.
+    """
+
+    channel: Slug = "mail"
+    to: list[str] = Field(default_factory=list, repr=False)
+    language: Literal["zh", "en"] | None = None
+
+
 class PluginSettings(Strict):
     """A source or sink whose other keys its own module checks."""
 
@@ -249,6 +263,7 @@ class Village(Strict):
     duty: DutySettings = DutySettings()
     sinks: dict[Slug, SinkSettings] = Field(default_factory=dict)
     channels: dict[Slug, ChannelSettings] = Field(default_factory=dict)
+    reports: ReportSettings = ReportSettings()
 
 
 def own_keys(plugin: PluginSettings) -> dict[str, Any]:

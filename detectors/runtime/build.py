@@ -19,6 +19,7 @@ from detectors.runtime.network import open_model
 from gateway import files, plugins
 from gateway.cameras import CameraEntry, Eyes, ModelEntry
 from gateway.errors import Fault, SettingsError
+from gateway.evidence.settings import EvidenceSettings
 
 SHELF = "detector"
 NO_MODEL = "no model"
@@ -35,6 +36,7 @@ class Built:
         missing: Camera -> detector -> why it does not look.
         unread: Model -> why it could not be read.
         faults: Everything wrong, for ``--check``.
+        evidence: Camera -> what is kept of it.
     """
 
     models: dict[str, Model] = field(default_factory=dict)
@@ -42,6 +44,7 @@ class Built:
     missing: dict[str, dict[str, str]] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    evidence: dict[str, EvidenceSettings] = field(default_factory=dict)
 
 
 def names() -> list[str]:

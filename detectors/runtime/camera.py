@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from detectors.runtime.decoder import Decoder, Shot, address
 from detectors.runtime.slots import Slots
@@ -48,6 +49,19 @@ class Arrival:
     monotonic_s: float
 
 
+class Pictures(Protocol):
+    """What gives a camera's pictures, opened once: see :class:`detectors.runtime.decoder.Decoder`."""
+
+    def picture(self, timeout_s: float) -> Shot | None:
+        """The next one; ``None`` at the end; raises Lost."""
+
+    def kill(self) -> None:
+        """No more pictures. From any thread."""
+
+    def close(self) -> None:
+        """Nothing of it is left. May be called twice."""
+
+
 class Camera:
     """Keeps one stream open.
 
@@ -69,7 +83,7 @@ class Camera:
         slots: Slots[Arrival],
         clock: Clock,
         began: datetime | None = None,
-        opener: Callable[[], Decoder] | None = None,
+        opener: Callable[[], Pictures] | None = None,
     ) -> None:
         self.slug = slug
         self.entry = entry
@@ -80,7 +94,7 @@ class Camera:
         self._start: float | None = None
         self._opener = opener or self._open
         self._stop = threading.Event()
-        self._decoder: Decoder | None = None
+        self._decoder: Pictures | None = None
         self._thread = threading.Thread(target=self._run, name=f"camera {slug}", daemon=True)
         self.session = 0
         self.open = False

@@ -14,6 +14,7 @@ from detectors.runtime.camera import Arrival
 from detectors.runtime.condition import Condition
 from detectors.runtime.contracts import Detections, Detector, Frame, Model, Sighting
 from detectors.runtime.network import BadModel
+from detectors.runtime.privacy import Masks
 from detectors.runtime.scene import HEIGHT, WIDTH, Gate, Grey, mask_of
 from detectors.runtime.tracks import Tracks
 from gateway.cameras import CameraEntry
@@ -68,6 +69,7 @@ class Look:
     frame: Frame
     sightings: list[Sighting] = field(default_factory=list)
     asked: int = 0
+    seen: tuple[Detections, ...] = ()
 
 
 class Eye:
@@ -99,6 +101,7 @@ class Eye:
         self.last: Frame | None = None
         self.failing: dict[str, int] = {}
         self._mask = mask_of(entry.masks)
+        self._masks = Masks({"": list(entry.masks)})
         self._gate = Gate(self._mask)
         self._models = models
         self._where = where
@@ -124,7 +127,7 @@ class Eye:
         motion = self._gate.judge(shot.image, arrival.stream_s, turning=turning)
         self.condition.saw(motion.grey, arrival.monotonic_s)
         frame = Frame(
-            shot.image,
+            self._masks.apply(shot.image, preset),  # before anybody can keep it
             arrival.stream_s,
             arrival.at,
             celsius=shot.celsius,
@@ -151,6 +154,7 @@ class Eye:
             watcher.last_s = arrival.stream_s
             said = self._guarded(watcher, lambda w=watcher, b=boxes: w.detector.look(frame, b))  # type: ignore[misc]
             result.sightings.extend(said or ())
+        result.seen = tuple(boxes for boxes in seen.values() if boxes is not None)
         return result
 
     def end(self) -> list[Sighting]:

@@ -36,6 +36,7 @@ CLOCK_STEP_S = 60.0  # alerting reference 4.3: the clock is not trusted after a 
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+Pictures = Callable[[Leased], bytes | None]  # never raises: a message does not wait for its picture
 
 
 class Store(Protocol):
@@ -84,6 +85,7 @@ class Lane:
         clock: The house's.
         steps: Shared by all lanes.
         words: The texts, in every language.
+        pictures: What can be shown with a message, if anything; asked when it goes out.
         jitter: Random number 0..1.
     """
 
@@ -96,6 +98,7 @@ class Lane:
         *,
         steps: Steps,
         words: Mapping[Language, Words],
+        pictures: Pictures | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
@@ -104,6 +107,7 @@ class Lane:
         self._clock = clock
         self._steps = steps
         self._words = words
+        self._pictures = pictures
         self._jitter = jitter
         self._wake = threading.Event()
         self._stopping = False
@@ -238,6 +242,7 @@ class Lane:
             severity=one.severity,
             template=one.template,
             variables=one.variables,
+            picture=self._pictures(one) if self._pictures is not None else None,
         )
 
     def _wait_s(self, one: Leased, outcome: _Outcome) -> float:
@@ -286,9 +291,17 @@ class Outbox:
         store: The journal.
         clock: The house's.
         words: The texts, in every language.
+        pictures: See :class:`Lane`.
     """
 
-    def __init__(self, store: Store, clock: Clock, words: Mapping[Language, Words]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        words: Mapping[Language, Words],
+        pictures: Pictures | None = None,
+    ) -> None:
+        self._pictures = pictures
         self._store = store
         self._clock = clock
         self._words = words
@@ -314,7 +327,15 @@ class Outbox:
                 continue
             if running is not None:
                 running[1].stop()
-            lane = Lane(name, build(), self._store, self._clock, steps=self._steps, words=self._words)
+            lane = Lane(
+                name,
+                build(),
+                self._store,
+                self._clock,
+                steps=self._steps,
+                words=self._words,
+                pictures=self._pictures,
+            )
             lane.start()
             self._lanes[name] = (settings, lane)
             outcome["replaced" if running is not None else "started"].append(name)

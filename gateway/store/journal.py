@@ -18,7 +18,7 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -152,6 +152,11 @@ class Journal:
         """Events in the order they arrived, after a seq; events have their own count."""
         with self._reading() as reader:
             return reader.events(after, limit)
+
+    def evidence_of(self, source: str, kinds: Collection[str], start: datetime, end: datetime) -> str | None:
+        """What a message about an event can show; see :meth:`Reader.evidence_of`."""
+        with self._reading() as reader:
+            return reader.evidence_of(source, kinds, start, end)
 
     def readings(self, series: str, start: datetime, end: datetime, limit: int = 1_000_000) -> list[Reading]:
         """One series from ``start`` up to before ``end``, by time, each time once."""
