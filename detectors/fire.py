@@ -104,7 +104,7 @@ class Detector:
 
     def rate(self) -> float:
         """Pictures a second it wants now."""
-        waiting = any(place.course.state is State.CANDIDATE for place in self._places)
+        waiting = any(place.review or not place.course.confirmed for place in self._places)
         return self._settings.busy if waiting else self._settings.idle
 
     def look(self, frame: Frame, seen: Detections | None) -> Sequence[Sighting]:

@@ -379,11 +379,12 @@ def test_what_goes_on_is_said_once_a_minute_and_ends_after_half_a_minute_without
 
 def test_a_fire_that_goes_on_is_told_again_after_ten_minutes_unless_somebody_knows() -> None:
     eye = detector()
-    assert [round(one.stream_s) for one in told(show(eye, fire(), 1300))] == [1, 601, 1201]
+    said = show(eye, fire(), 10) + show(eye, fire(), 1300, since=10, fps=1)
+    assert [round(one.stream_s) for one in told(said)] == [1, 601, 1201]
     eye = detector()
     (first,) = told(show(eye, fire(), 10))
     eye.mark(first.key, right=True, at=NOON)
-    assert not told(show(eye, fire(), 1300, since=10))
+    assert not told(show(eye, fire(), 1300, since=10, fps=1))
 
 
 def test_after_the_end_the_place_is_quiet_for_a_minute() -> None:
@@ -413,6 +414,8 @@ def test_it_asks_for_more_pictures_only_while_something_may_burn() -> None:
     assert eye.rate() == 5
     show(eye, fire(), 3, since=0.2)
     assert eye.rate() == 2
+    show(eye, fire(0.6, HEARTH, label="smoke"), 6, since=3)
+    assert eye.rate() == 5, "smoke that is only worth a look yet may grow"
     assert not Detector.motion_gate
 
 
