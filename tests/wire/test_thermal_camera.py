@@ -20,14 +20,17 @@ from detectors.runtime.plan import Plan
 from detectors.runtime.stills import Settings, Stills, open_thermal, rendered
 from detectors.runtime.talk import listen
 from gateway.cameras import CameraEntry, Eyes
+from gateway.catalogue import Catalogue
 from gateway.clock import SystemClock
 from gateway.credentials import Secret
 from gateway.errors import Lost, SettingsError
+from gateway.quantities import Quantities
 from tests import onvif
 from tests.camera import PASSWORD, USER, FakeCamera
 from tests.flir import radiometric
 from tests.onvif import FakeOnvif, fake_onvif
 from tests.servers import eventually, free_port, tool
+from tests.wire.test_watching import watching
 
 COLD = np.full((60, 80), 20.0, np.float32)
 HOT = COLD.copy()
@@ -221,6 +224,38 @@ def test_a_hot_spot_goes_from_the_still_to_a_line_with_the_place_it_was_seen_at(
             listen(iter(look.splitlines()), worker, threading.Event())  # type: ignore[arg-type]
             eventually(lambda: device.position == [0.5, 0.25, 0.0])
     assert (tmp_path / "state" / "hill" / "thermal" / "memory.json").exists()
+
+
+async def test_the_gateway_hears_of_heat_sends_the_camera_somewhere_and_is_told_when_it_cannot_be_turned(
+    tmp_path: Path, quantities: Quantities, catalogue: Catalogue
+) -> None:
+    with (
+        served(still(radiometric(HOT))) as camera,
+        fake_onvif(FakeOnvif(now=CLOCK.now(), step=2.0)) as device,
+    ):
+        entry = {
+            "url": f"{camera.url}/snap.jpg",
+            "user": USER,
+            "password_file": secret(tmp_path, "camera", PASSWORD),
+            "thermal": {},
+            "ptz": {
+                "url": device.url,
+                "username": onvif.USER,
+                "password_file": secret(tmp_path, "turner", onvif.PASSWORD),
+                "patrol": False,
+            },
+            "detectors": {"thermal": {}},
+        }
+        async with watching({"hill": entry}, tmp_path, quantities, catalogue) as found:
+            await found.until(lambda: "thermal" in found.kinds("hill"), 30)
+            event = next(one for one in found.events if one.kind == "thermal")
+            assert event.detail["celsius"] == pytest.approx(180, abs=1)
+            assert event.confidence >= 0.9
+            assert event.evidence
+            found.drivers[-1].look("hill", "school", 5)
+            await found.until(lambda: device.position == [0.6, -0.1, 0.0], 15)
+            device.say["GetStatus"] = (503, b"")
+            await found.until(lambda: "cannot be turned" in found.health.notes.get("hill ptz", ""), 15)
 
 
 def test_a_camera_that_is_asked_for_stills_has_no_stream_to_record() -> None:
