@@ -30,6 +30,9 @@ from detectors.runtime.zones import Zones, centre
 from gateway.schema import Strict
 
 SCENE_CHANGE = 0.30  # share of pixels: exposure, infra-red switch (point 5)
+SWITCH_S = (
+    3.0  # no switch takes longer; a fire that lights up the whole night does, and must not blind us (ours)
+)
 FALSE_BEFORE = 0.15  # so much surer than usual where a person has called it a false alarm (point 5)
 BREAK_S = 2.0  # two pictures further apart than this do not follow on one another
 
@@ -99,6 +102,7 @@ class Detector:
         self._frames: deque[float] = deque()
         self._preset = ""
         self._last_s: float | None = None
+        self._changing_since: float | None = None
         self._grey: flames.Grey | None = None
         self._count = 0
 
@@ -111,13 +115,13 @@ class Detector:
         """One picture; what it makes of it."""
         if frame.moving or frame.preset != self._preset:
             self._turned(frame)
-        if frame.moving or frame.changed > SCENE_CHANGE or seen is None:
+        if self._blind(frame) or seen is None:
             self._grey = None  # what flickers against the next picture would be the change itself
-            return self._away(frame)
+            return self._away(frame, blind=True)
         passed = self._passed(frame.stream_s)
         found = self._sort(frame, seen)
         self._measure(frame)
-        said = [*self._away(frame), *found]
+        said = [*self._away(frame, blind=False), *found]
         for place in [one for one in self._places if one.preset == frame.preset]:
             said += self._judge(place, frame, passed)
         self._places = [place for place in self._places if self._stays(place, frame.stream_s)]
@@ -157,6 +161,17 @@ class Detector:
         self._places = [place for place in self._places if place.course.confirmed]
         self._frames.clear()
         self._last_s = self._grey = None
+
+    def _blind(self, frame: Frame) -> bool:
+        """Whether what is seen now is not to be believed."""
+        if frame.moving:
+            return True
+        if frame.changed <= SCENE_CHANGE:
+            self._changing_since = None
+            return False
+        if self._changing_since is None or frame.stream_s < self._changing_since:
+            self._changing_since = frame.stream_s
+        return frame.stream_s - self._changing_since < SWITCH_S
 
     def _passed(self, now_s: float) -> float:
         last, self._last_s = self._last_s, now_s
@@ -311,9 +326,8 @@ class Detector:
 
     # -- saying -------------------------------------------------------------------------------------------------------
 
-    def _away(self, frame: Frame) -> list[Sighting]:
+    def _away(self, frame: Frame, *, blind: bool) -> list[Sighting]:
         """Places of other presets, and all of them while nothing can be seen."""
-        blind = frame.moving or frame.changed > SCENE_CHANGE
         gone = [
             place
             for place in self._places

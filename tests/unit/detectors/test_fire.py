@@ -330,8 +330,19 @@ def test_while_the_camera_turns_nothing_is_seen() -> None:
 
 
 def test_while_the_whole_scene_changes_nothing_is_seen() -> None:
-    assert show(detector(), fire(0.9), 10, changed=0.31) == []
+    assert show(detector(), fire(0.9), 3, changed=0.31) == []
     assert told(show(detector(), fire(0.9), 10, changed=0.29))
+
+
+def test_a_fire_that_lights_up_the_whole_night_for_longer_than_any_switch_is_told() -> None:
+    assert [round(one.stream_s) for one in told(show(detector(), fire(0.9), 10, changed=0.6))] == [4]
+
+
+def test_switches_that_follow_one_another_blind_for_as_long_as_each_lasts() -> None:
+    eye = detector()
+    for turn in range(5):
+        assert not told(show(eye, fire(0.9), 4 * turn + 2, since=4 * turn, changed=0.9))
+        assert not told(show(eye, nothing, 4 * turn + 4, since=4 * turn + 2))
 
 
 def test_what_was_seen_before_a_turn_does_not_count_after_it() -> None:
