@@ -5,7 +5,7 @@ import { badge, empty, head } from "../parts.js";
 import * as w from "../words.js";
 
 const { t } = w;
-const SEEN = new Set(["fire", "smoke", "hit_and_run", "collision", "illegal_building", "building_change", "camera_blind", "camera_covered", "camera_moved", "overheating"]);
+const SEEN = new Set(["fire", "smoke", "thermal", "hit_and_run", "collision", "illegal_building", "building_change", "camera_blind", "camera_covered", "camera_moved", "overheating"]);
 let kind = "";
 
 export async function load(place, app) {
