@@ -15,9 +15,9 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from detectors.runtime.build import Built, build, names, pace
 from detectors.runtime.camera import Arrival, Camera
@@ -60,7 +60,7 @@ def serve(plan: Plan, ears: TextIO, out: TextIO, stop: threading.Event) -> int:
     return 0
 
 
-def assemble(plan: Plan, built: Built, say: Mouth) -> Worker:
+def assemble(plan: Plan, built: Built, say: Callable[[Mapping[str, Any]], None]) -> Worker:
     """Cameras, eyes and the worker between them."""
     clock = SystemClock()
     slots: Slots[Arrival] = Slots(plan.eyes.cameras)
