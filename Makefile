@@ -36,7 +36,7 @@ install:  ## (root) the systemd unit and /etc/village for a checkout in /opt/vil
 	@scripts/bootstrap.sh demo
 	install -d -m 755 $(DESTDIR)/etc/village $(DESTDIR)/etc/systemd/system $(DESTDIR)/usr/local/bin
 	install -d -m 700 $(DESTDIR)/etc/village/credentials
-	install -m 644 systemd/village-gateway.service $(DESTDIR)/etc/systemd/system/
+	install -m 644 systemd/*.service systemd/*.timer $(DESTDIR)/etc/systemd/system/
 	if [ -n "$(SERIAL)" ]; then install -d $(DESTDIR)/etc/systemd/system/village-gateway.service.d && \
 	  install -m 644 systemd/village-gateway.service.d/serial.conf $(DESTDIR)/etc/systemd/system/village-gateway.service.d/; fi
 	ln -sf /opt/village/.venv/bin/village $(DESTDIR)/usr/local/bin/village

@@ -16,14 +16,17 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
+from detectors.runtime import ptz
 from detectors.runtime.build import Built, build, names, pace
 from detectors.runtime.camera import Arrival, Camera
 from detectors.runtime.eye import Eye
 from detectors.runtime.plan import Plan, by_hand, is_site, of_site, told
 from detectors.runtime.slots import Slots
+from detectors.runtime.stills import open_thermal
 from detectors.runtime.talk import Mouth, listen, reach
 from detectors.runtime.worker import Worker
 from gateway.clock import SystemClock
@@ -64,15 +67,23 @@ def assemble(plan: Plan, built: Built, say: Callable[[Mapping[str, Any]], None])
     """Cameras, eyes and the worker between them."""
     clock = SystemClock()
     slots: Slots[Arrival] = Slots(plan.eyes.cameras)
-    cameras, eyes = {}, {}
+    cameras, eyes, movers = {}, {}, {}
     for slug, entry in plan.eyes.cameras.items():
         watchers = built.watchers[slug]
         fps = pace(entry, watchers)
         now_s = clock.monotonic() if entry.live else 0.0
-        eyes[slug] = Eye(slug, entry, watchers, built.models, fps=fps, now_s=now_s)
-        cameras[slug] = Camera(slug, entry, fps=fps, slots=slots, clock=clock)
+        if slug in built.movers:
+            movers[slug] = ptz.of(slug, entry, built.movers[slug], clock)
+        where = movers.get(slug)
+        eyes[slug] = Eye(slug, entry, watchers, built.models, fps=fps, now_s=now_s, where=where)
+        opener = None
+        if slug in built.thermal:
+            opener = partial(open_thermal, entry, built.thermal[slug], fps, clock)
+        cameras[slug] = Camera(slug, entry, fps=fps, slots=slots, clock=clock, opener=opener)
     models = {name: built.unread.get(name, "ok") for name in plan.eyes.models}
-    return Worker(eyes, cameras, slots, clock=clock, say=say, missing=built.missing, models=models)
+    return Worker(
+        eyes, cameras, slots, clock=clock, say=say, missing=built.missing, models=models, movers=movers
+    )
 
 
 def _guest(args: argparse.Namespace, stop: threading.Event) -> int:

@@ -28,6 +28,19 @@ def settings(text: str) -> dict[str, list[str]]:
     return found
 
 
+def audited(unit: Path) -> float:
+    """How exposed systemd itself finds a unit, 0 to 10."""
+    audit = subprocess.run(
+        [tool("systemd-analyze"), "security", "--offline=true", "--no-pager", str(unit)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    score = re.search(r"Overall exposure level for .*: ([0-9.]+)", audit.stdout)
+    assert score, audit.stdout[-500:] + audit.stderr[-500:]
+    return float(score.group(1))
+
+
 @pytest.mark.servers
 @pytest.mark.parametrize(
     ("unit_file", "drop_in", "most"),
@@ -53,15 +66,23 @@ def test_the_unit_scores_well_in_systemds_own_audit(
         text = "\n".join([*kept[:at], *extra, *kept[at:]])
     unit = tmp_path / unit_file.name
     unit.write_text(text, encoding="utf-8")
-    audit = subprocess.run(
-        [tool("systemd-analyze"), "security", "--offline=true", "--no-pager", str(unit)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    score = re.search(r"Overall exposure level for .*: ([0-9.]+)", audit.stdout)
-    assert score, audit.stdout[-500:] + audit.stderr[-500:]
-    assert float(score.group(1)) <= most
+    assert audited(unit) <= most
+
+
+@pytest.mark.servers
+def test_the_report_runs_as_the_gateways_own_user_with_as_little_as_it(tmp_path: Path) -> None:
+    text = (ROOT / "systemd/village-report@.service").read_text(encoding="utf-8")
+    unit = tmp_path / "village-report@week.service"
+    unit.write_text(text, encoding="utf-8")
+    assert audited(unit) <= 2.0
+    report, own = settings(text), settings(UNIT.read_text(encoding="utf-8"))
+    assert report["User"] == [UNIT.stem]
+    assert report["StateDirectory"] == own["StateDirectory"]
+    for name in ("week", "month"):
+        timer = settings((ROOT / f"systemd/village-report@{name}.timer").read_text(encoding="utf-8"))
+        assert timer["Persistent"] == ["yes"], "a report is made up for after a power cut"
+        checked = [tool("systemd-analyze"), "calendar", timer["OnCalendar"][0]]
+        assert subprocess.run(checked, capture_output=True, check=False).returncode == 0
 
 
 def test_the_unit_is_watched_restarted_and_told_when_ready() -> None:

@@ -192,6 +192,9 @@ class Channel:
             message["Importance"] = "high"
         text = plain(notice.text).strip() or plain(notice.subject)
         message.set_content(fit(text, ROOM_BYTES, self._context.language), cte="base64")
+        for paper in notice.papers:
+            main, _, kind = paper.type.partition("/")
+            message.add_attachment(paper.data, maintype=main, subtype=kind, filename=paper.name)
         if notice.picture is None:
             return message, ""
         if problem := picture_problem(notice.picture, PICTURE_BYTES):

@@ -1,0 +1,1 @@
+"""What people look at: the village board, and dashboards for Grafana."""

@@ -1,0 +1,1 @@
+"""What a week or a month was like: figures from the journal, as a page and on paper."""
