@@ -21,14 +21,16 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from detectors.runtime import ptz
+from detectors.runtime.archive import Archive, evidence_of
 from detectors.runtime.build import Built, build, names, pace
-from detectors.runtime.camera import Arrival, Camera
+from detectors.runtime.camera import Arrival, Camera, Reader
 from detectors.runtime.eye import Eye
 from detectors.runtime.plan import Plan, by_hand, is_site, of_site, told
 from detectors.runtime.slots import Slots
 from detectors.runtime.stills import open_thermal
 from detectors.runtime.talk import Mouth, listen, reach
 from detectors.runtime.worker import Worker
+from detectors.scenes.source import Scene, is_scene
 from gateway.clock import SystemClock
 from gateway.errors import Fault, SettingsError
 
@@ -53,7 +55,7 @@ def serve(plan: Plan, ears: TextIO, out: TextIO, stop: threading.Event) -> int:
     """Look for the gateway until it goes; what is wrong is said, and what is right is looked at all the same."""
     mouth = Mouth(out, stop, as_json=True)
     assert plan.state_dir is not None
-    built = build(plan.eyes, plan.state_dir, plan.utc_offset_s)
+    built = _built(plan, plan.state_dir)
     for fault in built.faults:
         logging.getLogger(__name__).error("not as the site says key=%s problem=%s", fault.key, fault.problem)
         mouth.fault(fault)
@@ -76,14 +78,41 @@ def assemble(plan: Plan, built: Built, say: Callable[[Mapping[str, Any]], None])
             movers[slug] = ptz.of(slug, entry, built.movers[slug], clock)
         where = movers.get(slug)
         eyes[slug] = Eye(slug, entry, watchers, built.models, fps=fps, now_s=now_s, where=where)
-        opener = None
+        opener: Callable[[], Reader] | None = None
         if slug in built.thermal:
             opener = partial(open_thermal, entry, built.thermal[slug], fps, clock)
+        elif is_scene(entry.looks_at):
+            opener = partial(Scene, entry.looks_at, fps, clock.monotonic)
         cameras[slug] = Camera(slug, entry, fps=fps, slots=slots, clock=clock, opener=opener)
     models = {name: built.unread.get(name, "ok") for name in plan.eyes.models}
-    return Worker(
-        eyes, cameras, slots, clock=clock, say=say, missing=built.missing, models=models, movers=movers
+    archive = None
+    if plan.state_dir is not None:
+        archive = Archive(
+            plan.eyes,
+            built,
+            plan.state_dir,
+            clock=clock,
+            mark=lambda *said: worker.marks.append(said),
+        )
+    worker = Worker(
+        eyes,
+        cameras,
+        slots,
+        clock=clock,
+        say=say,
+        missing=built.missing,
+        models=models,
+        movers=movers,
+        witness=archive,
     )
+    return worker
+
+
+def _built(plan: Plan, folder: Path) -> Built:
+    built = build(plan.eyes, folder, plan.utc_offset_s)
+    built.evidence, faults = evidence_of(plan.eyes)
+    built.faults += faults
+    return built
 
 
 def _guest(args: argparse.Namespace, stop: threading.Event) -> int:
@@ -106,7 +135,7 @@ def _for_a_person(args: argparse.Namespace, stop: threading.Event) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="village-eyes-") as folder:
             plan = _asked(args)
-            built = build(plan.eyes, plan.state_dir or Path(folder), plan.utc_offset_s)
+            built = _built(plan, plan.state_dir or Path(folder))
             faults = built.faults  # a person is there to mend them before anything is looked at
             if not faults and not args.check:
                 assemble(plan, built, mouth).run(stop)

@@ -22,6 +22,7 @@ import gateway
 from gateway import plugins, systemd
 from gateway.accounts import Accounts
 from gateway.api import Api
+from gateway.api.pages import pages_of
 from gateway.api.plain import alert_json, event_json, reading_json
 from gateway.bus import Bus
 from gateway.changes import Changes
@@ -150,7 +151,7 @@ class House:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 await self.sources.apply(group, _wanted(self.site))
-                api = Api(self)
+                api = Api(self, pages_of(self))
                 group.create_task(api.serve(), name="api")
                 ticking = group.create_task(self._tick(), name="tick")
                 watching = group.create_task(self.watch.run(), name="orders")
@@ -178,7 +179,7 @@ class House:
         site = await asyncio.to_thread(load_site, self.site.path)
         fixed = [
             part
-            for part in ("site", "store", "api")
+            for part in ("site", "store", "api", "board")
             if getattr(site.village, part) != getattr(self.site.village, part)
         ]
         rulebook = await asyncio.to_thread(self.judgement.prepare, site, dict(self.latest))

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from gateway.schema import Duration, Size, Slug, Strict
 
-SCHEMES = frozenset({"rtsp", "rtsps", "http", "https", "file", ""})
+SCHEMES = frozenset({"rtsp", "rtsps", "http", "https", "file", "scene", ""})
 Share = Annotated[float, Field(ge=0, le=1)]
 Corner = tuple[Share, Share]
 Polygon = Annotated[tuple[Corner, ...], Field(min_length=3, max_length=64)]
@@ -43,7 +43,9 @@ class ModelEntry(Strict):
     confidence: Share = 0.1
     iou: Share = 0.5
     thresholds: dict[str, Share] = Field(default_factory=dict)
-    backend: Literal["onnxruntime", "tensorrt", "opencv", "ncnn", "openvino", "ultralytics"] | None = None
+    backend: (
+        Literal["onnxruntime", "tensorrt", "opencv", "ncnn", "openvino", "ultralytics", "colours"] | None
+    ) = None
     head: Literal["yolov5", "yolov8", "yolox", "end2end"] | None = None
     threads: int | None = Field(default=None, ge=1, le=64)
 
@@ -108,7 +110,7 @@ class CameraEntry(Strict):
         decoder: Which hardware decodes: ``v4l2m2m`` (Raspberry Pi), ``nvmpi`` (Jetson), ``vaapi``, ``qsv``.
         codec: Of the stream, for a hardware decoder that is chosen by it.
         zones: Name -> polygon, or polygon and preset.
-        masks: Polygons in which nothing is looked for.
+        masks: Polygons in which nothing is looked for and of which nothing is kept.
         detectors: Which, each with its own settings; ``model`` names one of ``models``.
         limits: For its decoder.
         watch: For its own health.
@@ -201,6 +203,21 @@ class Eyes(Strict):
     models: dict[Slug, ModelEntry] = Field(default_factory=dict)
     cameras: dict[Slug, CameraEntry] = Field(min_length=1)
     evidence: dict[str, Any] = Field(default_factory=dict)
+
+    def beside(self, folder: Path) -> Self:
+        """The same, with paths that begin nowhere beginning in the site's folder.
+
+        Args:
+            folder: Where ``village.yaml`` lies.
+        """
+        models = {
+            name: entry.model_copy(update={"path": folder / entry.path})
+            for name, entry in self.models.items()
+        }
+        named = {
+            key: str(folder / str(self.evidence[key])) for key in ("key", "folder") if self.evidence.get(key)
+        }
+        return self.model_copy(update={"models": models, "evidence": {**self.evidence, **named}})
 
     @model_validator(mode="after")
     def _known_models(self) -> Eyes:

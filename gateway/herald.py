@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from gateway.alerts.desk import Desk, OrderState, Outcome
 from gateway.alerts.stages import Standing
 from gateway.clock import Clock
 from gateway.contracts import Channel, ChannelContext
+from gateway.errors import StoreError
+from gateway.evidence.pictures import Place, to_show
+from gateway.evidence.pictures import place_of as evidence_at
 from gateway.model import AlertChange, AlertState, Delivery, Telling
 from gateway.names import roster_of
 from gateway.notify.codes import Codes
@@ -24,9 +27,13 @@ from gateway.places import place_of
 from gateway.rules.telling import acknowledged
 from gateway.site import GATEWAY, Plugin, Site, load_words
 from gateway.store.journal import Journal
+from gateway.store.moments import from_ms
 from gateway.store.outbox import Leased
 from gateway.words import Language, Words
 
+LOOKED_BACK = timedelta(
+    minutes=15
+)  # an event may be that much older than the alert it raises (or its clock ahead)
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 _log = logging.getLogger(__name__)
@@ -48,11 +55,12 @@ class Herald:
         self._state_dir = state_dir
         self._words: dict[Language, Words] = {language: load_words(language) for language in LANGUAGES}
         self._lists = _lists_of(site, self._words)
-        self._outbox = Outbox(journal, clock, self._words, self._composed)
+        self._outbox = Outbox(journal, clock, self._words, self._composed, self._picture)
         self._language: Language = site.village.site.language
         self.codes = Codes(self._words)
         self._site = site
         self.desk = Desk(self._new_teller(site))
+        self._shown = self._what_can_be_shown(site)
         self._offset = clock.now().timestamp() - clock.monotonic()
         self._trusted = clock.trusted()
 
@@ -61,6 +69,7 @@ class Herald:
         self._site = site
         self._lists = _lists_of(site, self._words)
         self.desk.teller = self._new_teller(site)
+        self._shown = self._what_can_be_shown(site)
 
     def stand(self, standing: Standing) -> None:
         """Where the rules stand is asked here from now on."""
@@ -224,6 +233,28 @@ class Herald:
 
     def _composed(self, one: Leased) -> tuple[str, str]:
         return self._lists.compose(one)
+
+    def _picture(self, one: Leased) -> bytes | None:
+        """What goes with a message about a camera, as it is known now (a collision may be a hit-and-run by now)."""
+        places, kinds = self._shown
+        if one.kind == "resolved" or not places or not kinds.get(one.rule):
+            return None
+        source, now = one.target.partition(":")[0], self._clock.now()
+        try:
+            begin = from_ms(one.created_at) - LOOKED_BACK
+            number = self._journal.evidence_of(source, kinds[one.rule], begin, now + LOOKED_BACK)
+        except StoreError:
+            return None
+        return to_show(places, number, who=one.person, at=now) if number is not None else None
+
+    def _what_can_be_shown(self, site: Site) -> tuple[dict[str, Place], dict[str, frozenset[str]]]:
+        """Where evidence lies, and which kinds of events are behind a rule."""
+        places = {
+            name: place
+            for name, plugin in site.sources.items()
+            if (place := evidence_at(plugin.settings, self._state_dir / "sources" / name)) is not None
+        }
+        return places, {plan.rule.id: plan.events for plan in site.rules.plans}
 
     def _new_teller(self, site: Site) -> Teller:
         return Teller(

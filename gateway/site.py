@@ -210,7 +210,10 @@ def _plugins(
             module = plugins.load(
                 kind, module_name, path=str(document.path), line=document.line(place), key=files.dotted(place)
             )
-            return Plugin(name, module, files.validated(module.Settings, document, where, own_keys(entry)))
+            settings = files.validated(module.Settings, document, where, own_keys(entry))
+            if hasattr(settings, "beside"):  # it names files: those beside the site file are meant
+                settings = settings.beside(document.path.parent)
+            return Plugin(name, module, settings)
 
         plugin = _gather(faults, build)
         if plugin is not None:

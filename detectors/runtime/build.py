@@ -20,6 +20,7 @@ from detectors.runtime.network import open_model
 from gateway import files, plugins
 from gateway.cameras import CameraEntry, Eyes, ModelEntry
 from gateway.errors import Fault, SettingsError
+from gateway.evidence.settings import EvidenceSettings
 
 SHELF = "detector"
 NO_MODEL = "no model"
@@ -38,6 +39,7 @@ class Built:
         movers: Camera that can be turned -> how.
         thermal: Camera that measures heat -> how it is read.
         faults: Everything wrong, for ``--check``.
+        evidence: Camera -> what is kept of it.
     """
 
     models: dict[str, Model] = field(default_factory=dict)
@@ -47,6 +49,7 @@ class Built:
     movers: dict[str, ptz.Settings] = field(default_factory=dict)
     thermal: dict[str, stills.Settings] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    evidence: dict[str, EvidenceSettings] = field(default_factory=dict)
 
 
 def names() -> list[str]:

@@ -14,6 +14,7 @@ from detectors.runtime.camera import Arrival
 from detectors.runtime.condition import Condition
 from detectors.runtime.contracts import Detections, Detector, Frame, Model, Sighting, State
 from detectors.runtime.network import BadModel
+from detectors.runtime.privacy import Masks
 from detectors.runtime.scene import HEIGHT, WIDTH, Gate, Grey, mask_of
 from detectors.runtime.tracks import Tracks
 from gateway.cameras import CameraEntry, Watch
@@ -77,6 +78,7 @@ class Look:
     frame: Frame
     sightings: list[Sighting] = field(default_factory=list)
     asked: int = 0
+    seen: tuple[Detections, ...] = ()
 
 
 class Eye:
@@ -108,6 +110,7 @@ class Eye:
         self.last: Frame | None = None
         self.failing: dict[str, int] = {}
         self._mask = mask_of(entry.masks)
+        self._masks = Masks({"": list(entry.masks)})
         self._gate = Gate(self._mask)
         self._models = models
         self._where = where
@@ -133,7 +136,7 @@ class Eye:
         motion = self._gate.judge(shot.image, arrival.stream_s, turning=turning)
         self.condition.saw(motion.grey, arrival.monotonic_s)
         frame = Frame(
-            shot.image,
+            self._masks.apply(shot.image, preset),  # before anybody can keep it
             arrival.stream_s,
             arrival.at,
             celsius=shot.celsius,
@@ -162,6 +165,7 @@ class Eye:
             result.sightings.extend(said or ())
         if self._where is not None and result.sightings:
             result.sightings = self._located(result.sightings, self._where)
+        result.seen = tuple(boxes for boxes in seen.values() if boxes is not None)
         return result
 
     def _located(self, sightings: list[Sighting], where: Where) -> list[Sighting]:

@@ -65,7 +65,7 @@ def of_site(path: Path, state_dir: Path | None) -> Plan:
     eyes = []
     for name, source in sources.items():
         own = {key: value for key, value in own_keys(source).items() if key in Eyes.model_fields}
-        eyes.append(files.validated(Eyes, document, ("sources", name), own))
+        eyes.append(files.validated(Eyes, document, ("sources", name), own).beside(file.parent))
     merged = Eyes(
         models={key: value for one in eyes for key, value in one.models.items()},
         cameras={key: value for one in eyes for key, value in one.cameras.items()},

@@ -15,14 +15,14 @@ import logging
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from detectors.runtime.camera import Arrival, Camera
 from detectors.runtime.condition import Complaint
-from detectors.runtime.contracts import Frame, Sighting, State
+from detectors.runtime.contracts import Detections, Frame, Sighting, State
 from detectors.runtime.eye import FAILURES, Eye
 from detectors.runtime.lines import iso, sighting_line
 from detectors.runtime.ptz import Ptz
@@ -40,14 +40,20 @@ _log = logging.getLogger(__name__)
 class Witness(Protocol):
     """Keeps what is shown to people afterwards."""
 
-    def seen(self, camera: str, frame: Frame) -> None:
+    def seen(self, camera: str, frame: Frame, seen: Iterable[Detections]) -> None:
         """A picture has been looked at."""
 
-    def keep(self, camera: str, frame: Frame, sighting: Sighting) -> str | None:
+    def keep(self, camera: str, frame: Frame, sighting: Sighting, seen: Iterable[Detections]) -> str | None:
         """Evidence of a sighting; its id once it is on the disk, ``None`` when there is none."""
 
     def tick(self, now_s: float) -> None:
         """A second has passed (monotonic)."""
+
+    def learnt(self) -> None:
+        """The detectors have written down what operators told them."""
+
+    def health(self) -> dict[str, Any]:
+        """Figures for the heartbeat."""
 
     def close(self) -> None:
         """Finish what is being written."""
@@ -143,17 +149,17 @@ class Worker:
         figures.arrivals.append(arrival.monotonic_s)
         figures.last_s = arrival.monotonic_s
         if self._witness is not None:
-            self._witness.seen(slug, result.frame)
-        self._tell(slug, result.sightings)
+            self._witness.seen(slug, result.frame, result.seen)
+        self._tell(slug, result.sightings, result.seen)
         if not self._cameras[slug].entry.live:
             self._complain(slug, eye.condition.complaint(arrival.stream_s))
 
-    def _tell(self, slug: str, sightings: list[Sighting]) -> None:
+    def _tell(self, slug: str, sightings: list[Sighting], seen: Iterable[Detections] = ()) -> None:
         frame = self._eyes[slug].last
         for sighting in sightings:
             evidence = None
             if self._witness is not None and frame is not None:
-                evidence = self._witness.keep(slug, frame, sighting)
+                evidence = self._witness.keep(slug, frame, sighting, seen)
             if sighting.state is State.CONFIRMED:
                 self._figures[slug].events[sighting.kind + ("_review" if sighting.review else "")] += 1
             self._say(sighting_line(slug, sighting, evidence))
@@ -197,6 +203,7 @@ class Worker:
                 "rss": resident_bytes(),
                 "models": dict(self._models),
                 "cameras": {slug: self._state(slug, now) for slug in self._eyes},
+                "archive": self._witness.health() if self._witness is not None else None,
             }
         )
 
@@ -237,6 +244,8 @@ class Worker:
     def _remember(self) -> None:
         for eye in self._eyes.values():
             eye.remember()
+        if self._witness is not None:
+            self._witness.learnt()
 
     def _close(self, began: float) -> None:
         self._slots.close()

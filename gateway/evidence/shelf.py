@@ -14,6 +14,7 @@ import re
 import secrets
 import shutil
 import string
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -101,6 +102,7 @@ class Shelf:
     def __init__(self, root: Path, owner: str = "eyes") -> None:
         self.root = root
         self._owner = owner
+        self._adding = threading.Lock()  # a clip is ready while another picture comes
 
     def put(
         self, at: datetime, meta: Mapping[str, Any], files: Mapping[str, Content], *, name: str = ""
@@ -157,6 +159,15 @@ class Shelf:
         Raises:
             Unavailable: The disk does not take it; what was there is untouched.
         """
+        with self._adding:
+            return self._add(number, files, change)
+
+    def _add(
+        self,
+        number: str,
+        files: Mapping[str, Content],
+        change: Callable[[dict[str, Any]], dict[str, Any]],
+    ) -> Item | None:
         item = self.find(number)
         if item is None:
             return None
