@@ -85,7 +85,7 @@ def look(clip: Truth, args: argparse.Namespace, findable: frozenset[str]) -> Out
     """
     ears = Ears()
     with tempfile.TemporaryDirectory(prefix="village-evaluation-") as folder:
-        plan = Plan(_eyes(clip.path, args), Path(folder), 0.0)
+        plan = Plan(_eyes(clip.path, args), None, 0.0)  # nothing of a clip is kept
         built = build(plan.eyes, Path(folder), 0.0)
         missing = [Fault("", 0, name, why) for name, why in built.missing[CAMERA].items()]
         if built.faults or missing:
