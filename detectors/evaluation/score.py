@@ -10,14 +10,12 @@ Source: vision reference 5.
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from detectors.evaluation.truth import Truth
-
-CONFIDENCE = 0.95
+from gateway.rates import at_most
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,21 +147,6 @@ def report(outcomes: Sequence[Outcome]) -> Report:
     )
 
 
-def at_most(count: int, confidence: float = CONFIDENCE) -> float:
-    """The expected number of events that ``count`` or fewer of them leave possible (one-sided, Poisson).
-
-    3.0 when none was seen: the rule of three.
-    """
-    low, high = 0.0, count + 10.0 * math.sqrt(count + 1) + 10.0
-    for _ in range(80):
-        middle = (low + high) / 2
-        if _poisson_cdf(count, middle) > 1 - confidence:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
 def plain(outcomes: Sequence[Outcome], whole: Report) -> dict[str, object]:
     """As JSON."""
     clips: list[Mapping[str, object]] = [
@@ -194,11 +177,3 @@ def _level(said: Sequence[Said]) -> str:
     if any(one.state == "confirmed" for one in said):
         return "review"
     return "candidate" if any(one.state == "candidate" for one in said) else ""
-
-
-def _poisson_cdf(count: int, mean: float) -> float:
-    term = total = math.exp(-mean)
-    for number in range(1, count + 1):
-        term *= mean / number
-        total += term
-    return total
