@@ -11,7 +11,7 @@ import logging
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,14 @@ from detectors.__main__ import assemble
 from detectors.evaluation import score, table, truth
 from detectors.evaluation.score import Outcome, Said
 from detectors.evaluation.truth import Truth
-from detectors.runtime.build import build, names
+from detectors.runtime.build import Built, build, names
 from detectors.runtime.plan import Plan
 from gateway import files
 from gateway.cameras import Eyes
 from gateway.errors import Fault, SettingsError
 
 EX_CONFIG = 78
-CAMERA, MODEL = "clip", "given"
+MODEL = "given"
 
 
 class Ears:
@@ -60,12 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         clips = [one for one in truth.read(args.clips) if not args.only or _asked(one, args.only)]
         if not clips:
             raise SettingsError(Fault(str(args.clips), 0, "--only", "no clip is left"))  # noqa: TRY301  # one way to say a fault
-        findable = truth.findable(args.kind)
-        outcomes = []
-        for number, clip in enumerate(clips, start=1):
-            if sys.stderr.isatty():
-                sys.stderr.write(f"\r{number} of {len(clips)} {clip.file:<60.60}")
-            outcomes.append(look(clip, args, findable))
+        outcomes = list(_looked(clips, args))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return EX_CONFIG
@@ -77,20 +72,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def look(clip: Truth, args: argparse.Namespace, findable: frozenset[str]) -> Outcome:
-    """Look through one clip and compare.
-
-    Raises:
-        SettingsError: A setting or a model is wrong, or the clip cannot be read.
-    """
-    ears = Ears()
+def _looked(clips: Sequence[Truth], args: argparse.Namespace) -> Iterator[Outcome]:
+    """Look through one clip after the other: the networks are read once, everything else is fresh."""
+    findable = truth.findable(args.kind)
+    eyes = _eyes(clips, args)
     with tempfile.TemporaryDirectory(prefix="village-evaluation-") as folder:
-        plan = Plan(_eyes(clip.path, args), None, 0.0)  # nothing of a clip is kept
-        built = build(plan.eyes, Path(folder), 0.0)
-        missing = [Fault("", 0, name, why) for name, why in built.missing[CAMERA].items()]
+        built = build(eyes, Path(folder), 0.0)
+        missing = [Fault("", 0, name, why) for name, why in built.missing[_camera(0)].items()]
         if built.faults or missing:
             raise SettingsError(*(built.faults or missing))
-        assemble(plan, built, ears).run(threading.Event())
+        for number, clip in enumerate(clips):
+            if sys.stderr.isatty():
+                sys.stderr.write(f"\r{number + 1} of {len(clips)} {clip.file:<60.60}")
+            alone = eyes.model_copy(update={"cameras": {_camera(number): eyes.cameras[_camera(number)]}})
+            yield _look(clip, Plan(alone, None, 0.0), built, findable)
+            del built.watchers[_camera(number)]
+
+
+def _look(clip: Truth, plan: Plan, built: Built, findable: frozenset[str]) -> Outcome:
+    """Look through one clip and compare; nothing of it is kept."""
+    ears = Ears()
+    assemble(plan, built, ears).run(threading.Event())
     if ears.fault or not ears.summary.get("frames"):
         raise SettingsError(Fault(str(clip.path), 0, "", ears.fault or "no picture could be read"))
     said = [one for one in ears.said if not one.kind.startswith("camera_")]
@@ -98,17 +100,20 @@ def look(clip: Truth, args: argparse.Namespace, findable: frozenset[str]) -> Out
     return score.outcome(clip, findable, said, seconds=seconds, ms=ms)
 
 
-def _eyes(path: Path, args: argparse.Namespace) -> Eyes:
+def _camera(number: int) -> str:
+    return f"clip-{number + 1}"
+
+
+def _eyes(clips: Sequence[Truth], args: argparse.Namespace) -> Eyes:
     own = dict(_setting(text) for text in args.set)
     models: dict[str, Any] = {}
     if args.model is not None:
         models[MODEL] = {"path": str(args.model), **({"size": args.size} if args.size else {})}
         own["model"] = MODEL
-    camera: dict[str, Any] = {"url": str(path), "detectors": dict.fromkeys(args.kind, own)}
-    if args.fps:
-        camera["fps"] = args.fps
+    common: dict[str, Any] = {"detectors": dict.fromkeys(args.kind, own), "fps": args.fps}
+    cameras = {_camera(number): {"url": str(clip.path), **common} for number, clip in enumerate(clips)}
     try:
-        return Eyes.model_validate({"models": models, "cameras": {CAMERA: camera}})
+        return Eyes.model_validate({"models": models, "cameras": cameras})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
