@@ -27,7 +27,7 @@ FIRST = datetime(2026, 3, 2, tzinfo=UTC)
 HOURS = (8, 12, 16)
 DAYS, FROM_DAY = 11, 4
 SHARES = (0.012, 0.031, 0.058)  # of the frame; those of the vision reference 4.3
-TRIES = 2
+TRIES = int(os.environ.get("BUILDING_TRIES", "2"))
 WIDTH = 480
 
 
@@ -36,12 +36,8 @@ def main() -> None:
     folder = os.environ.get("VILLAGE_VISION_DATA")
     if not folder:
         sys.exit("set VILLAGE_VISION_DATA to the folder of recorded clips")
-    views = {
-        path.stem: view(path)
-        for path in sorted(Path(folder).glob("*/*/*.mp4"))
-        if path.stat().st_size > 200_000
-    }
-    views |= {path.stem: view(path) for path in sorted(Path(folder).glob("fire/video/neg*.mp4"))}
+    kinds = ("traffic/accident/*.mp4", "traffic/normal/*.mp4", "fire/video/neg*.mp4")
+    views = {path.stem: view(path) for kind in kinds for path in sorted(Path(folder).glob(kind))}
     rng = np.random.default_rng(5)
     quiet = [days(picture, None) for picture in views.values()]
     print(f"{len(views)} views, {DAYS} days, {len(HOURS)} plates a day")
