@@ -8,6 +8,7 @@ gateway starts it with ``--plan`` and writes what it must know to its standard i
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import signal
@@ -41,19 +42,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    try:
-        if args.connect is not None:
-            return _guest(args, stop)
-        if args.plan:
-            return serve(told(json.loads(sys.stdin.readline()), args.state), sys.stdin, sys.stdout, stop)
-        return _for_a_person(args, stop)
-    except BrokenPipeError:  # the reader has gone
-        return 128 + signal.SIGPIPE
+    if args.connect is not None:
+        return _guest(args, stop)
+    if args.plan:
+        return serve(told(json.loads(sys.stdin.readline()), args.state), sys.stdin, sys.stdout, stop)
+    return _for_a_person(args, stop)
 
 
 def serve(plan: Plan, ears: TextIO, out: TextIO, stop: threading.Event) -> int:
     """Look for the gateway until it goes; what is wrong is said, and what is right is looked at all the same."""
-    mouth = Mouth(out, as_json=True)
+    mouth = Mouth(out, stop, as_json=True)
     assert plan.state_dir is not None
     built = _built(plan, plan.state_dir)
     for fault in built.faults:
@@ -112,17 +110,18 @@ def _guest(args: argparse.Namespace, stop: threading.Event) -> int:
     channel = reach(args.connect, stop)
     if channel is None:
         return 0
-    with (
-        channel,
-        channel.makefile("r", encoding="utf-8") as ears,
-        channel.makefile("w", encoding="utf-8") as out,
-    ):
-        plan = ears.readline()
-        return serve(told(json.loads(plan), args.state), ears, out, stop) if plan else 0
+    with channel, channel.makefile("r", encoding="utf-8") as ears:
+        out = channel.makefile("w", encoding="utf-8")
+        try:
+            plan = ears.readline()
+            return serve(told(json.loads(plan), args.state), ears, out, stop) if plan else 0
+        finally:
+            with contextlib.suppress(OSError):  # what was not heard any more is not heard now
+                out.close()
 
 
 def _for_a_person(args: argparse.Namespace, stop: threading.Event) -> int:
-    mouth = Mouth(sys.stdout, as_json=args.json)
+    mouth = Mouth(sys.stdout, stop, as_json=args.json)
     try:
         with tempfile.TemporaryDirectory(prefix="village-eyes-") as folder:
             plan = _asked(args)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import socket
 import sys
 import threading
@@ -26,20 +27,30 @@ class Mouth:
     Args:
         out: Where to.
         as_json: For a program.
+        gone: Set when nobody listens any more; what is said then is lost, and what is open is still closed properly.
     """
 
-    def __init__(self, out: TextIO, *, as_json: bool) -> None:
+    def __init__(self, out: TextIO, gone: threading.Event, *, as_json: bool) -> None:
         self._out = out
         self._as_json = as_json
+        self._gone = gone
+        self._deaf = False
         self.faults = 0
 
     def __call__(self, line: Mapping[str, Any]) -> None:
         """One line, at once."""
         self.faults += "fault" in line
         text = said(line) if self._as_json else in_words(line)
-        if text:
+        if not text or self._deaf:
+            return
+        try:
             self._out.write(text + "\n")
             self._out.flush()
+        except OSError:  # the reader has gone: that is how pipes end
+            self._deaf = True
+            self._gone.set()
+            if self._out is sys.stdout:  # or Python complains at the end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
 
     def fault(self, fault: Fault) -> None:
         """What a person must mend."""

@@ -28,6 +28,11 @@ def opened(entry: CameraEntry, fps: float = 5.0, password: str | None = None) ->
     return Decoder(entry, fps, address(entry.looks_at, entry.user, secret), SystemClock())
 
 
+def read_on(decoder: Decoder, timeout_s: float) -> None:
+    while decoder.picture(timeout_s) is not None:
+        pass
+
+
 def test_a_file_gives_every_slot_one_picture_with_the_streams_own_time(tmp_path: Path) -> None:
     decoder = opened(CameraEntry(url=str(drawn(tmp_path / "clip.mp4", "testsrc2", 3.0))))
     times = []
@@ -92,8 +97,7 @@ def test_a_decoder_without_memory_is_lost_and_not_the_worker(tmp_path: Path) -> 
     )
     decoder = opened(entry)
     with pytest.raises(Lost):
-        while decoder.picture(10) is not None:
-            pass
+        read_on(decoder, 10)
     decoder.close()
 
 
@@ -128,8 +132,7 @@ def test_a_camera_that_falls_silent_is_lost_in_time() -> None:
         camera.mute()
         began = clock.monotonic()
         with pytest.raises(Lost, match="no picture"):
-            while decoder.picture(2.0) is not None:
-                pass
+            read_on(decoder, 2.0)
         assert clock.monotonic() - began < 5
         decoder.close()
 

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drivers.sight.wire import Child
+from drivers.sight.wire import ROOT, Child
 from drivers.vision import Driver, Settings
 from gateway.bus import Bus
 from gateway.catalogue import Catalogue
@@ -68,9 +69,13 @@ class Watching:
 
 @contextlib.asynccontextmanager
 async def watching(
-    cameras: dict[str, dict[str, Any]], folder: Path, quantities: Quantities, catalogue: Catalogue
+    cameras: dict[str, dict[str, Any]],
+    folder: Path,
+    quantities: Quantities,
+    catalogue: Catalogue,
+    **more: Any,
 ) -> AsyncIterator[Watching]:
-    settings = Settings.model_validate({"cameras": cameras})
+    settings = Settings.model_validate({"cameras": cameras} | more)
     health, bus = SourceHealth(), Bus()
     found = Watching(health)
     devices = tuple(Device(slug, DeviceSettings(source="eyes")) for slug in cameras)
@@ -200,3 +205,25 @@ async def test_what_moves_comes_out_as_an_event_of_the_device(
             assert event.detail["zone"] == "all"
             assert event.detail["state"] == "confirmed"
             assert 0 <= (event.received - event.at).total_seconds() < 2
+
+
+async def test_a_worker_of_its_own_unit_comes_to_the_socket_gets_the_plan_and_comes_again(
+    tmp_path: Path, quantities: Quantities, catalogue: Catalogue
+) -> None:
+    clip = drawn(tmp_path / "clip.mp4", "testsrc2", 2.0)
+    cameras = {"yard": {"url": str(clip), "replay": True}}
+    socket = tmp_path / "eyes.sock"
+    words = ["-m", "detectors", "--connect", str(socket), "--state", str(tmp_path / "own")]
+    unit = {"worker": "unit", "socket": str(socket)}
+    async with watching(cameras, tmp_path, quantities, catalogue, **unit) as found:
+        worker = await asyncio.create_subprocess_exec(sys.executable, *words, cwd=ROOT)
+        await found.until(lambda: "yard" in found.health.devices, 20)
+        assert socket.stat().st_mode & 0o777 == 0o660
+        worker.kill()
+        await worker.wait()
+        await found.until(lambda: found.health.reopened == 1, 5)
+        again = await asyncio.create_subprocess_exec(sys.executable, *words, cwd=ROOT)  # as systemd would
+        assert await found.until(found.sees("yard"), 15) < 10
+    await asyncio.wait_for(again.wait(), 10)  # the gateway has gone: so does it
+    assert again.returncode == 0
+    assert not socket.exists()
