@@ -73,7 +73,10 @@ def export(wanted: Wanted) -> dict[str, Any]:
 def _made(model: Any, wanted: Wanted) -> Path:
     form = _THEIRS.get(wanted.to, wanted.to)
     try:
-        written = model.export(format=form, imgsz=wanted.imgsz, half=False, dynamic=False, simplify=False)
+        plain = {"simplify": False} if form == "onnx" else {}
+        written = model.export(
+            format=form, imgsz=wanted.imgsz, device="cpu" if form != "engine" else 0, **plain
+        )
     except (ImportError, ModuleNotFoundError) as error:
         problem = f"the export to {wanted.to} needs {error.name or error}"
         raise SettingsError(Fault("", 0, "--to", problem, EXTRA)) from error

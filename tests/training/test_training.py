@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-cv2 = pytest.importorskip("cv2", reason="needs the extra 'vision'")
+pytest.importorskip("cv2", reason="needs the extra 'vision'")
 pytest.importorskip("ultralytics", reason="needs the extra 'vision-ultralytics'")
+
+import cv2
 
 from detectors.runtime.network import Yolo, open_model
 from detectors.scenes.painting import Painter

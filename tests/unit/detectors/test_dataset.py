@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-cv2 = pytest.importorskip("cv2", reason="needs the extra 'vision'")
+pytest.importorskip("cv2", reason="needs the extra 'vision'")
+
+import cv2
 
 from detectors.training.dataset import read
 from gateway.errors import SettingsError
