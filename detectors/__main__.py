@@ -15,17 +15,19 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+from detectors.runtime import ptz
 from detectors.runtime.archive import Archive, evidence_of
 from detectors.runtime.build import Built, build, names, pace
-from detectors.runtime.camera import Arrival, Camera
+from detectors.runtime.camera import Arrival, Camera, Reader
 from detectors.runtime.eye import Eye
 from detectors.runtime.plan import Plan, by_hand, is_site, of_site, told
 from detectors.runtime.slots import Slots
+from detectors.runtime.stills import open_thermal
 from detectors.runtime.talk import Mouth, listen, reach
 from detectors.runtime.worker import Worker
 from detectors.scenes.source import Scene, is_scene
@@ -67,13 +69,20 @@ def assemble(plan: Plan, built: Built, say: Mouth) -> Worker:
     """Cameras, eyes and the worker between them."""
     clock = SystemClock()
     slots: Slots[Arrival] = Slots(plan.eyes.cameras)
-    cameras, eyes = {}, {}
+    cameras, eyes, movers = {}, {}, {}
     for slug, entry in plan.eyes.cameras.items():
         watchers = built.watchers[slug]
         fps = pace(entry, watchers)
         now_s = clock.monotonic() if entry.live else 0.0
-        eyes[slug] = Eye(slug, entry, watchers, built.models, fps=fps, now_s=now_s)
-        opener = partial(Scene, entry.looks_at, fps, clock.monotonic) if is_scene(entry.looks_at) else None
+        if slug in built.movers:
+            movers[slug] = ptz.of(slug, entry, built.movers[slug], clock)
+        where = movers.get(slug)
+        eyes[slug] = Eye(slug, entry, watchers, built.models, fps=fps, now_s=now_s, where=where)
+        opener: Callable[[], Reader] | None = None
+        if slug in built.thermal:
+            opener = partial(open_thermal, entry, built.thermal[slug], fps, clock)
+        elif is_scene(entry.looks_at):
+            opener = partial(Scene, entry.looks_at, fps, clock.monotonic)
         cameras[slug] = Camera(slug, entry, fps=fps, slots=slots, clock=clock, opener=opener)
     models = {name: built.unread.get(name, "ok") for name in plan.eyes.models}
     archive = None
@@ -93,6 +102,7 @@ def assemble(plan: Plan, built: Built, say: Mouth) -> Worker:
         say=say,
         missing=built.missing,
         models=models,
+        movers=movers,
         witness=archive,
     )
     return worker

@@ -94,6 +94,11 @@ class Detector:
         self._preset = ""
         self._count = 0
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a case is open: that a party has gone shows in a street in which nothing moves."""
+        return bool(self._cases)
+
     def rate(self) -> float:
         """Ten pictures a second: an impact is over in half a second."""
         return 10.0

@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -20,16 +20,24 @@ from typing import Any
 
 import gateway
 from gateway import plugins, systemd
+from gateway.accounts import Accounts
 from gateway.api import Api
+from gateway.api.pages import pages_of
+from gateway.api.plain import alert_json, event_json, reading_json
 from gateway.bus import Bus
+from gateway.changes import Changes
 from gateway.clock import Clock
 from gateway.contracts import Context, Device, SinkContext, SourceHealth
 from gateway.deriver import Deriver
+from gateway.doctor import examine
 from gateway.herald import Herald
 from gateway.judgement import Judgement
 from gateway.latest import Latest
-from gateway.model import Delivery, Tick
+from gateway.model import Delivery, Event, Flag, Observation, Tick
+from gateway.orders.desk import Desk
+from gateway.orders.watch import Watch
 from gateway.quality.grader import Grader
+from gateway.rules.rulebook import ALERT
 from gateway.rules.telling import confirmation
 from gateway.settings import DeviceSettings, Pace
 from gateway.site import Plugin, Site, load_site
@@ -70,6 +78,26 @@ class House:
         self.spine: Spine | None = None
         self.judgement = Judgement(self.journal, clock)
         self.herald = Herald(site, self.journal, clock, state_dir)
+        self.orders = Desk(
+            site,
+            self.journal,
+            clock,
+            state_dir,
+            codes=self.herald.codes,
+            words=self.herald.words,
+            alerts=self._rulebook_alerts,
+            told=self.herald.wake,
+            broken=lambda: self.herald.broken,
+        )
+        self.watch = Watch(self.orders, self.herald.codes)
+        self.accounts = Accounts(state_dir, clock, site.village.api.sessions)
+        self.changes = Changes(
+            clock,
+            reading=lambda reading: reading_json(reading, clock.now()),
+            event=event_json,
+            alerts=self._alerts_of,
+            status=self.pulse,
+        )
         self._group: asyncio.TaskGroup | None = None
         self._probe = _Probe(clock)
         self._remembered = -1
@@ -84,6 +112,7 @@ class House:
         """
         self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         await asyncio.to_thread(self.journal.open)
+        await asyncio.to_thread(self.accounts.open)
         try:
             await self._work(stop, ready)
         finally:
@@ -108,9 +137,12 @@ class House:
             rulebook=rulebook,
             latest=self.latest,
             clock=self.clock,
-            telling=self.herald.telling,
-            told=self.herald.wake,
+            herald=self.herald,
+            noted=self._noted,
         )
+        await self.herald.recall()
+        self.herald.stand(rulebook.standing)
+        self.herald.codes.learn(await asyncio.to_thread(self.journal.change, lambda book: book.codes.all()))
         await self.spine.tell(closed)
         self._apply_sinks(self.site)
         await asyncio.to_thread(self.herald.apply, self.site)
@@ -119,9 +151,10 @@ class House:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 await self.sources.apply(group, _wanted(self.site))
-                api = Api(self)
+                api = Api(self, pages_of(self))
                 group.create_task(api.serve(), name="api")
                 ticking = group.create_task(self._tick(), name="tick")
+                watching = group.create_task(self.watch.run(), name="orders")
                 if not await self.sources.opened(5.0):
                     _log.warning("a source is still opening after 5 s; going on")
                 ready()
@@ -132,6 +165,7 @@ class House:
                 _log.info("stopping")
                 await self.sources.stop()
                 ticking.cancel()
+                watching.cancel()
                 api.stop()
             self.bus.close()
         self._remember()
@@ -145,7 +179,7 @@ class House:
         site = await asyncio.to_thread(load_site, self.site.path)
         fixed = [
             part
-            for part in ("site", "store", "api")
+            for part in ("site", "store", "api", "board")
             if getattr(site.village, part) != getattr(self.site.village, part)
         ]
         rulebook = await asyncio.to_thread(self.judgement.prepare, site, dict(self.latest))
@@ -155,6 +189,8 @@ class House:
         closed = rulebook.restore(self.spine.rulebook.memory())
         self.spine.rulebook = rulebook
         self.herald.use(site)
+        self.herald.stand(rulebook.standing)
+        self.orders.use(site)
         await self.spine.tell(closed)
         if before.devices != site.devices or before.quantities != site.quantities:
             self._judge_anew(self.spine)
@@ -215,6 +251,36 @@ class House:
         """What is not normal now, worst first, as plain data."""
         return self.herald.with_told(self._rulebook_alerts())
 
+    async def _alerts_of(self, pairs: set[tuple[str, str]]) -> list[dict[str, Any]]:
+        found = [one for one in self._rulebook_alerts() if (one["rule"], one["target"]) in pairs]
+        told = await asyncio.to_thread(self.herald.with_told, found)
+        return [alert_json(one, self.site) for one in told]
+
+    def pulse(self) -> dict[str, Any]:
+        """The few figures that a screen shows all the time."""
+        status = self.status()
+        kept = ("uptime_s", "clock", "bus", "stalled", "events")
+        states = {name: source["state"] for name, source in status["sources"].items()}
+        backlog = {name: sink["backlog"] for name, sink in status["sinks"].items()}
+        return {
+            **{key: status[key] for key in kept},
+            "sources": states,
+            "backlog": backlog,
+            "alerts": len(status["alerts"]),
+            "problems": len(examine(status)),
+        }
+
+    def status_of(self, slug: str) -> dict[str, Any]:
+        """One device: how long it has been silent, its last complaint, its readings by quality since the start."""
+        one = self._devices_status(self.clock.monotonic())[slug]
+        counts: Mapping[Flag, int] = self.spine.counts.get(slug, {}) if self.spine else {}
+        return {
+            "age_s": one["age_s"],
+            "error": one["error"],
+            "counts": {flag.name: number for flag, number in counts.items()},
+            "raw": None,
+        }
+
     async def acknowledge(self, rule: str, target: str, by: str) -> bool:
         """Somebody has taken an alert on: who else waits to be called for it is not. On the disk when this returns.
 
@@ -229,8 +295,30 @@ class House:
         await self.herald.acknowledge(rule, target, by)
         return True
 
+    def _noted(self, observations: Sequence[Observation]) -> None:
+        """Whoever looks on is told; what has become of an alert may be an order's business."""
+        self.changes.note(observations)
+        if any(isinstance(one, Event) and one.kind == ALERT for one in observations):
+            self.watch.wake()
+
     def _rulebook_alerts(self) -> list[dict[str, Any]]:
-        return self.spine.rulebook.alerts() if self.spine else []
+        return [*self.spine.rulebook.alerts(), *self.herald.own_alerts()] if self.spine else []
+
+    async def shelve(self, rule: str, target: str, until: datetime, by: str, why: str) -> str:
+        """Put an alert aside for a while; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self.herald.shelve(rule, target, until, by, why)
+
+    async def unshelve(self, rule: str, target: str, by: str) -> str:
+        """Before its time; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self.herald.unshelve(rule, target, by)
+
+    async def maintain(self, device: str, until: datetime, by: str, why: str) -> str:
+        """A device or cell is out of service; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self.herald.maintain(device, until, by, why)
+
+    async def unmaintain(self, device: str, by: str) -> str:
+        """Back in service; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self.herald.unmaintain(device, by)
 
     async def confirm(self, rule: str, target: str, by: str) -> bool:
         """A person has looked at an alert. It goes the way of every observation: written down, then judged.
@@ -354,6 +442,7 @@ class House:
             for _, forwarder in self.forwarders.values():  # each may take seconds: a request is in its hand
                 together.submit(forwarder.stop)
         self.journal.close()
+        self.accounts.close()
 
 
 class _Probe:

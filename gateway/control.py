@@ -45,8 +45,15 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def ask(state: Path, path: str, *, method: str = "GET", timeout_s: float = 10.0) -> Any:
+def ask(state: Path, path: str, *, method: str = "", body: Any = None, timeout_s: float = 10.0) -> Any:
     """One question to the daemon whose state folder this is.
+
+    Args:
+        state: The folder.
+        path: What is asked.
+        method: GET by default, POST with a body.
+        body: Sent as JSON.
+        timeout_s: Longest wait.
 
     Raises:
         Unavailable: No daemon answers there.
@@ -54,15 +61,17 @@ def ask(state: Path, path: str, *, method: str = "GET", timeout_s: float = 10.0)
     """
     connection = _UnixConnection(state / SOCKET_NAME, timeout_s)
     try:
-        connection.request(method, path)
+        raw = None if body is None else json.dumps(body).encode()
+        kind = {} if raw is None else {"Content-Type": "application/json"}
+        connection.request(method or ("GET" if raw is None else "POST"), path, raw, kind)
         reply = connection.getresponse()
-        body = json.loads(reply.read(ANSWER_LIMIT_BYTES))
+        answer = json.loads(reply.read(ANSWER_LIMIT_BYTES))
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Unavailable(f"no gateway answers at {state / SOCKET_NAME} ({error}); is it running?") from error
     finally:
         connection.close()
     if reply.status == http.client.UNPROCESSABLE_ENTITY:
-        raise SettingsError(*(Fault("", 0, "", text) for text in body["faults"]))
+        raise SettingsError(*(Fault("", 0, "", text) for text in answer.get("faults") or [answer["error"]]))
     if reply.status != http.client.OK:
-        raise Unavailable(f"the gateway answered {reply.status}: {body.get('error', '')}")
-    return body
+        raise Unavailable(f"the gateway answered {reply.status}: {answer.get('error', '')}")
+    return answer

@@ -7,6 +7,7 @@
     ├─ SourceError     supervise.py:  Lost → back off, reopen      BadReply → count, skip this one
     ├─ StoreError      forward.py:    Unavailable → keep bookmark  Refused  → dead letter, go on
     │                                 Misconfigured → keep everything, one loud problem, try again slowly
+    ├─ OrderRefused    whoever moves an order is told in his own language; unknown, conflict, ask again, bad
     └─ DeliveryError   outbox:        Retry → again later (Uncertain: it may have arrived)
                                       Undeliverable → another way to this person; Broken → nobody is told this way
 
@@ -132,3 +133,20 @@ class Undeliverable(DeliveryError):
 
 class Broken(Undeliverable):
     """Nobody can be told this way until a person acts: wrong token, account closed, template missing."""
+
+
+class OrderRefused(GatewayError):
+    """An order cannot be moved like this now.
+
+    Args:
+        kind: ``unknown``: there is none. ``conflict``: not in this state, or somebody else's. ``ask``: only if it is
+            said once more. ``bad``: what was handed in is no good.
+        key: Of the words for people, under ``order_no`` in ``config/words``.
+        facts: For those.
+    """
+
+    def __init__(self, kind: str, key: str, **facts: str | int | float) -> None:
+        self.kind = kind
+        self.key = key
+        self.facts = facts
+        super().__init__(" ".join([key, *(f"{name}={value}" for name, value in facts.items())]))

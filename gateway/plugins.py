@@ -16,6 +16,7 @@ SHELVES = {
     "serial": "drivers.decode.serial",
     "message": "drivers.decode.messages",
     "channel": "gateway.notify.channels",
+    "board": "dashboards",
     "detector": "detectors",
 }
 

@@ -7,7 +7,8 @@ stands here and checked by that module's own ``Settings``; see ``site.py``.
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any, Literal
+from ipaddress import ip_address
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -16,6 +17,7 @@ from gateway.people import DutySettings, Person
 from gateway.places import Cell
 from gateway.quantities import Checks
 from gateway.schema import Duration, LengthM, LengthMm, Size, Slug, Strict
+from gateway.terms import OrderSettings
 
 
 class SiteSettings(Strict):
@@ -30,6 +32,7 @@ class SiteSettings(Strict):
             of a container sets it, or a GPS receiver).
         lat: Degrees north, WGS 84.
         lon: Degrees east, WGS 84.
+        map: The site's own map, a PNG or JPEG beside the site file; every ``point`` is a place on it.
     """
 
     slug: Slug
@@ -39,6 +42,7 @@ class SiteSettings(Strict):
     clock: Literal["auto", "trusted"] = "auto"
     lat: float | None = Field(default=None, ge=-90, le=90)
     lon: float | None = Field(default=None, ge=-180, le=180)
+    map: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*\.(png|jpg|jpeg)$")
 
     @field_validator("timezone")
     @classmethod
@@ -170,16 +174,77 @@ class StoreSettings(Strict):
     clock_patience: Duration = timedelta(minutes=10)
 
 
-class ApiSettings(Strict):
-    """The daemon's HTTP endpoint (metrics, status, later the board).
+class SessionSettings(Strict):
+    """How long somebody stays signed in.
 
     Attributes:
-        host: Loopback unless somebody decides otherwise.
+        idle: Operators and admins, after their last request (reliability-and-security 5: 30 min).
+        idle_worker: Viewers and workers: a screen on the wall, a telephone in the field.
+        longest: Everybody, whatever they do.
+    """
+
+    idle: Duration = timedelta(minutes=30)
+    idle_worker: Duration = timedelta(days=7)
+    longest: Duration = timedelta(days=30)
+
+
+class TlsSettings(Strict):
+    """Files with the certificate (and those above it) and its key, PEM; a relative path begins at the site file."""
+
+    certificate: str
+    key: str
+
+
+class ApiSettings(Strict):
+    """The daemon's HTTP endpoint: API, board, metrics.
+
+    Attributes:
+        host: Address to listen on; loopback unless ``lan`` says otherwise.
         port: 0 takes any free one.
+        lan: Yes, other machines may reach it.
+        hosts: Names under which people reach it, beside its address, ``localhost``, ``village`` and the machine's name;
+            requests for any other name are refused (DNS rebinding).
+        proxy: A proxy on this machine stands before it: believe who it says has asked, and over what.
+        tls: Speak https.
+        sessions: How long somebody stays signed in.
     """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8480, ge=0, le=65535)
+    lan: bool = False
+    hosts: list[Annotated[str, Field(pattern=r"^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")]] = Field(
+        default_factory=list
+    )
+    proxy: bool = False
+    tls: TlsSettings | None = None
+    sessions: SessionSettings = SessionSettings()
+
+    @model_validator(mode="after")
+    def _meant(self) -> ApiSettings:
+        if not (self.lan or self.host == "localhost" or _is_loopback(self.host)):
+            raise ValueError(
+                f"host {self.host} can be reached by other machines; if that is meant, write lan: true beside it, and a"
+                " certificate under tls: where you have one"
+            )
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class BoardSettings(Strict):
+    """The village board.
+
+    Attributes:
+        public: Whoever reaches the address may look, without signing in; nothing can be changed so, and no picture of
+            a camera is shown.
+    """
+
+    public: bool = False
 
 
 class RulesSettings(Strict):
@@ -255,12 +320,14 @@ class Village(Strict):
     site: SiteSettings
     store: StoreSettings = StoreSettings()
     api: ApiSettings = ApiSettings()
+    board: BoardSettings = BoardSettings()
     rules: RulesSettings = RulesSettings()
     sources: dict[Slug, SourceSettings] = Field(default_factory=dict)
     devices: dict[Slug, DeviceSettings] = Field(default_factory=dict)
     cells: dict[Slug, Cell] = Field(default_factory=dict)
     people: dict[Slug, Person] = Field(default_factory=dict)
     duty: DutySettings = DutySettings()
+    orders: OrderSettings = OrderSettings()
     sinks: dict[Slug, SinkSettings] = Field(default_factory=dict)
     channels: dict[Slug, ChannelSettings] = Field(default_factory=dict)
     reports: ReportSettings = ReportSettings()

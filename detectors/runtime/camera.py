@@ -30,6 +30,19 @@ SETTLED_S = 60.0  # open for this long: the next loss starts again with a short 
 _log = logging.getLogger(__name__)
 
 
+class Reader(Protocol):
+    """What pictures come out of: a decoder, or a camera that is asked for stills."""
+
+    def picture(self, timeout_s: float) -> Shot | None:
+        """The next one; ``None`` at the end. Raises Lost."""
+
+    def kill(self) -> None:
+        """End it, from any thread."""
+
+    def close(self) -> None:
+        """Let go; may be called twice."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A picture that has come.
@@ -47,19 +60,6 @@ class Arrival:
     stream_s: float
     at: datetime
     monotonic_s: float
-
-
-class Pictures(Protocol):
-    """What gives a camera's pictures, opened once: see :class:`detectors.runtime.decoder.Decoder`."""
-
-    def picture(self, timeout_s: float) -> Shot | None:
-        """The next one; ``None`` at the end; raises Lost."""
-
-    def kill(self) -> None:
-        """No more pictures. From any thread."""
-
-    def close(self) -> None:
-        """Nothing of it is left. May be called twice."""
 
 
 class Camera:
@@ -83,7 +83,7 @@ class Camera:
         slots: Slots[Arrival],
         clock: Clock,
         began: datetime | None = None,
-        opener: Callable[[], Pictures] | None = None,
+        opener: Callable[[], Reader] | None = None,
     ) -> None:
         self.slug = slug
         self.entry = entry
@@ -94,7 +94,7 @@ class Camera:
         self._start: float | None = None
         self._opener = opener or self._open
         self._stop = threading.Event()
-        self._decoder: Pictures | None = None
+        self._decoder: Reader | None = None
         self._thread = threading.Thread(target=self._run, name=f"camera {slug}", daemon=True)
         self.session = 0
         self.open = False

@@ -26,7 +26,7 @@ import struct
 import subprocess
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 from urllib.parse import quote, urlsplit
 
 import numpy as np
@@ -79,8 +79,8 @@ def address(url: str, user: str, password: Secret | None) -> Secret:
     return Secret(parts._replace(netloc=f"{who}@{parts.netloc}").geturl())
 
 
-def arguments(camera: CameraEntry, fps: float, stamps_fd: int) -> list[str]:
-    """The command line of a decoder; nothing in it is secret."""
+def arguments(camera: CameraEntry, fps: float, stamps_fd: int, *, deep: bool = False) -> list[str]:
+    """The command line of a decoder; nothing in it is secret. ``deep``: 16-bit grey as PGM (``stills.py``)."""
     words = [
         "ffmpeg",
         "-nostdin",
@@ -121,7 +121,15 @@ def arguments(camera: CameraEntry, fps: float, stamps_fd: int) -> list[str]:
     first_of_slot = f"gt(floor(t*{fps:g}+0.001)\\,floor(prev_selected_t*{fps:g}+0.001))"
     pick = f"select='isnan(prev_selected_t)+{first_of_slot}+lt(t\\,prev_selected_t-1)'"
     stamp = f"metadata=add:key=p:value=1,metadata=print:file=pipe\\\\:{stamps_fd}:direct=1"
-    words += ["-map", "0:v:0", "-an", "-sn", "-dn", "-vf", f"{pick},{shape},vflip,{stamp}"]
+    words += [
+        "-map",
+        "0:v:0",
+        "-an",
+        "-sn",
+        "-dn",
+        "-vf",
+        f"{pick},{shape}{'' if deep else ',vflip'},{stamp}",
+    ]
     return [
         *words,
         "-fps_mode",
@@ -129,9 +137,9 @@ def arguments(camera: CameraEntry, fps: float, stamps_fd: int) -> list[str]:
         "-f",
         "image2pipe",
         "-c:v",
-        "bmp",
+        "pgm" if deep else "bmp",
         "-pix_fmt",
-        "bgr24",
+        "gray16be" if deep else "bgr24",
         "pipe:1",
     ]
 
@@ -161,6 +169,8 @@ class Decoder:
         clock: For time-outs.
     """
 
+    deep: ClassVar[bool] = False
+
     def __init__(self, camera: CameraEntry, fps: float, url: Secret, clock: Monotonic) -> None:
         self._clock = clock
         self._secret = url
@@ -171,7 +181,7 @@ class Decoder:
         self._last_s = 0.0
         stamps, stamps_in = os.pipe()
         self._stamps_fd = stamps
-        words = arguments(camera, fps, stamps_in)
+        words = arguments(camera, fps, stamps_in, deep=self.deep)
         if shutil.which("setpriv"):
             words = ["setpriv", "--pdeathsig", "KILL", "--", *words]
         try:

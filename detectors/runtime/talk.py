@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from detectors.runtime.lines import in_words, said
+from detectors.runtime.onvif import Position
 from detectors.runtime.worker import Worker
-from gateway.errors import Fault
+from gateway.errors import BadReply, Fault
 
 AGAIN_S = 1.0  # between two tries to reach the gateway
 
@@ -63,17 +64,35 @@ class Mouth:
 
 
 def listen(ears: TextIO, worker: Worker, stop: threading.Event) -> None:
-    """What the gateway says after the plan: marks of operators. When it has gone, the worker ends."""
+    """What the gateway says after the plan: marks of operators, places to look at. When it has gone, we end."""
     try:
         for text in ears:
             try:
-                mark = json.loads(text)["mark"]
+                line = json.loads(text)
+                if "look" in line:
+                    _turn(worker, line["look"])
+                    continue
+                mark = line["mark"]
                 worker.marks.append((str(mark["camera"]), str(mark["key"]), bool(mark["right"])))
             except (ValueError, KeyError, TypeError):
                 _log.warning("not understood line=%.80r", text)
+            except BadReply as error:
+                _log.warning("not turned reason=%s", error)
     except (OSError, ValueError):
         pass  # closed under us: the same as its end
     stop.set()
+
+
+def _turn(worker: Worker, look: Mapping[str, Any]) -> None:
+    """``{"camera": "hill", "place": "gate", "seconds": 30}``, or ``pan``, ``tilt``, ``zoom`` instead of a place."""
+    mover = worker.movers[str(look["camera"])]
+    seconds = min(600.0, float(look.get("seconds", 30.0)))
+    if "place" in look:
+        mover.look_at(str(look["place"]), seconds)
+    else:
+        mover.look_at(
+            Position(float(look["pan"]), float(look["tilt"]), float(look.get("zoom", 0.0))), seconds
+        )
 
 
 def reach(path: Path, stop: threading.Event) -> socket.socket | None:

@@ -25,6 +25,7 @@ from detectors.runtime.condition import Complaint
 from detectors.runtime.contracts import Detections, Frame, Sighting, State
 from detectors.runtime.eye import FAILURES, Eye
 from detectors.runtime.lines import iso, sighting_line
+from detectors.runtime.ptz import Ptz
 from detectors.runtime.slots import Slots
 from gateway.clock import Clock
 
@@ -82,6 +83,7 @@ class Worker:
         missing: Camera -> detector -> why it does not look.
         models: Model -> ``ok`` or why it was not read.
         witness: Keeps evidence; ``None``: nobody does.
+        movers: Camera -> what turns it.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Worker:
         missing: Mapping[str, Mapping[str, str]],
         models: Mapping[str, str],
         witness: Witness | None = None,
+        movers: Mapping[str, Ptz] | None = None,
     ) -> None:
         self._eyes = eyes
         self._cameras = cameras
@@ -104,6 +107,7 @@ class Worker:
         self._missing = missing
         self._models = models
         self._witness = witness
+        self.movers = dict(movers or {})
         self._figures = {slug: Figures() for slug in eyes}
         self._beats = 0
         self._faults = 0
@@ -115,6 +119,8 @@ class Worker:
         began = beat = kept = self._clock.monotonic()
         for camera in self._cameras.values():
             camera.start()
+        for mover in self.movers.values():
+            mover.start()
         try:
             self._beat()
             while not stop.is_set():
@@ -210,7 +216,10 @@ class Worker:
         for watcher in eye.watchers:
             if watcher.model is not None and eye.failing.get(watcher.model, 0) >= FAILURES:
                 detectors[watcher.name] = "its model fails"
+        mover = self.movers.get(slug)
+        turned = {} if mover is None else {"ptz": mover.reason or "ok", **mover.position()}
         return {
+            **turned,
             "open": camera.open,
             "wrong": eye.condition.now,
             "reason": camera.reason,
@@ -242,6 +251,8 @@ class Worker:
         self._slots.close()
         for camera in self._cameras.values():
             camera.stop()
+        for mover in self.movers.values():
+            mover.stop()
         for slug, eye in self._eyes.items():
             if slug not in self._closed:
                 self._tell(slug, eye.end())

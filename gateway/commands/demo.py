@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from gateway import files
+from gateway import files, passwords
 from gateway.app import House
 from gateway.clock import SystemClock
 from gateway.commands.stage import (
@@ -45,6 +45,7 @@ from gateway.model import Event
 from gateway.rehearsal import Summary, latency, sum_up, with_seen
 from gateway.schema import duration
 from gateway.site import Site, load_site, load_words
+from gateway.store.accounts import Role, User
 from gateway.words import Words
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ village demo --for 30s --json
 village demo --state ./demo-state --lang en
 """
 
+GUEST = "demo"
+GUEST_PERSON = "sun"  # of the shipped demo: the cleaner, who has orders of his own
 EX_UNAVAILABLE = 69  # <sysexits.h>
 FRAMES_PER_S = 4
 PROGRESS_EVERY_S = 5.0
@@ -171,9 +174,18 @@ class _Demo:
         self._say(words("demo.mqtt", host="127.0.0.1", port=far_ends.broker.port))
         self._say(words("demo.modbus", host="127.0.0.1", port=far_ends.probes.port))
         self._say(words("demo.status", address=house.address))
-        self._say(words("demo.no_board"))
+        self._say(words("demo.board", address=house.address, user=GUEST, password=self._guest(house)))
         if self.args.state is not None:
             self._say(words("demo.state", folder=self.folder))
+
+    def _guest(self, house: House) -> str:
+        """The password of somebody who may acknowledge and give orders in the demo; another one each time."""
+        password = passwords.first_password()
+        user = User(
+            GUEST, "", Role.OPERATOR, GUEST_PERSON, None, passwords.hashed(password), False, house.clock.now()
+        )
+        house.accounts.keep(user)
+        return password
 
     async def _show(self, house: House, far_ends: FarEnds) -> None:
         on_a_screen = self.args.seconds is None and not self.args.json and sys.stdout.isatty()

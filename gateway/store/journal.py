@@ -27,10 +27,11 @@ from typing import Any, TypeVar
 from gateway import clock as clocks
 from gateway.clock import Clock
 from gateway.contracts import Entry, Rollup
-from gateway.model import Delivery, Reading
+from gateway.errors import OrderRefused
+from gateway.model import Delivery, Event, Note, Order, Reading
 from gateway.settings import StoreSettings
 from gateway.store.backup import back_up
-from gateway.store.book import Parked
+from gateway.store.book import Book, Parked
 from gateway.store.keeper import Keeper
 from gateway.store.moments import from_ms, to_ms
 from gateway.store.outbox import OutboxTable
@@ -153,6 +154,13 @@ class Journal:
         with self._reading() as reader:
             return reader.events(after, limit)
 
+    def events_before(
+        self, before: int | None, limit: int, *, kind: str | None = None, source: str | None = None
+    ) -> list[Entry]:
+        """Events below a seq (none: all), newest first; of a kind or a source only, where these are given."""
+        with self._reading() as reader:
+            return reader.events_before(before, limit, kind=kind, source=source)
+
     def evidence_of(self, source: str, kinds: Collection[str], start: datetime, end: datetime) -> str | None:
         """What a message about an event can show; see :meth:`Reader.evidence_of`."""
         with self._reading() as reader:
@@ -227,6 +235,34 @@ class Journal:
     def outbox(self, work: Callable[[OutboxTable], T]) -> T:
         """Something done to the outbox, in one transaction, after everything appended before. Raises Unavailable."""
         return self._writer.ask(lambda: self._keeper.books.write(lambda book: work(book.outbox)))
+
+    def desk_notes(self) -> list[Note]:
+        """What the desk of alerts had written down, oldest kind first. Raises Unavailable."""
+        return self._writer.ask(lambda: self._keeper.books.write(lambda book: book.desk.notes()))
+
+    def change(self, work: Callable[[Book], T]) -> T:
+        """Something done to the book in one transaction, after everything appended before. Raises Unavailable.
+
+        What ``work`` raises itself is raised here, with nothing changed.
+        """
+        done = self._writer.ask(lambda: _caught(lambda: self._keeper.books.write(work)))
+        self._writer.tell()
+        return done()
+
+    def orders(self, question: str, values: Sequence[object]) -> list[Order]:
+        """Work orders that a question of :func:`gateway.store.orders.asked` finds."""
+        with self._reading() as reader:
+            return reader.orders(question, values)
+
+    def told_between(self, start: datetime, end: datetime) -> list[tuple[str, datetime]]:
+        """Person and time of every message that went out, answers to people left aside."""
+        with self._reading() as reader:
+            return reader.told_between(start, end)
+
+    def events_between(self, kind: str, start: datetime, end: datetime, limit: int = 100_000) -> list[Event]:
+        """Events of a kind by the time at which they happened."""
+        with self._reading() as reader:
+            return reader.events_between(kind, start, end, limit)
 
     def told(self, rule: str, target: str) -> tuple[list[dict[str, Any]], dict[str, str] | None]:
         """Who was or will be told of the newest occurrence of an alert, and who has acknowledged it."""
@@ -330,6 +366,20 @@ class Journal:
             if have is not None and keeper.shelf.segments is not before:
                 have[0].let_go()
             self._readers.put(have)
+
+
+def _caught(work: Callable[[], T]) -> Callable[[], T]:
+    """What a job gave or refused, handed out of the journal's thread: a refusal must not end it."""
+    try:
+        found = work()
+    except OrderRefused as refused:
+        words = refused
+
+        def give() -> T:
+            raise words
+
+        return give
+    return lambda: found
 
 
 def folder_of(root: Path) -> Path:

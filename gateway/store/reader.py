@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.contracts import Entry, Rollup
-from gateway.model import Flag, Reading
-from gateway.store import book, outbox
+from gateway.model import Event, Flag, Order, Reading
+from gateway.store import book, orders, outbox
 from gateway.store.access import Access, Opened
 from gateway.store.moments import DAY_MS, EARLIEST_MS, HOUR_MS, LATEST_MS, TEN_MINUTES_MS, from_ms, to_ms
 from gateway.store.segment import Segment
@@ -49,6 +49,19 @@ class Reader(Access):
             " WHERE seq > ? ORDER BY seq LIMIT ?"
         )
         return [Entry(row[0], book.event_of(row[1:])) for row in self._ask_book(sql, (after, limit))]
+
+    def events_before(
+        self, before: int | None, limit: int, *, kind: str | None = None, source: str | None = None
+    ) -> list[Entry]:
+        """Events below a seq, newest first."""
+        wanted = [("seq < ?", before), ("kind = ?", kind), ("source = ?", source)]
+        where = " AND ".join(text for text, value in wanted if value is not None) or "1"
+        sql = (
+            "SELECT seq, at, received, source, kind, confidence, detail, evidence FROM event"  # noqa: S608  # ours
+            f" WHERE {where} ORDER BY seq DESC LIMIT ?"
+        )
+        values = [value for _, value in wanted if value is not None]
+        return [Entry(row[0], book.event_of(row[1:])) for row in self._ask_book(sql, (*values, limit))]
 
     def evidence_of(self, source: str, kinds: Collection[str], start: datetime, end: datetime) -> str | None:
         """The evidence of a source's newest event of such a kind within a time, if it has any."""
@@ -135,6 +148,26 @@ class Reader(Access):
         for person, at in self._ask_book(sql, (rule, target)):
             return rows, {"by": person, "at": from_ms(at).isoformat()}
         return rows, None
+
+    def told_between(self, start: datetime, end: datetime) -> list[tuple[str, datetime]]:
+        """See :meth:`Journal.told_between`."""
+        sql = (
+            "SELECT person, settled_at FROM outbox WHERE settled_at >= ? AND settled_at < ? AND person <> ''"
+            " AND kind <> 'reply' AND state IN ('accepted', 'delivered', 'uncertain') ORDER BY settled_at"
+        )
+        return [(person, from_ms(at)) for person, at in self._ask_book(sql, (to_ms(start), to_ms(end)))]
+
+    def events_between(self, kind: str, start: datetime, end: datetime, limit: int) -> list[Event]:
+        """See :meth:`Journal.events_between`."""
+        sql = (
+            "SELECT at, received, source, kind, confidence, detail, evidence FROM event"
+            " WHERE at >= ? AND at < ? AND kind = ? ORDER BY at LIMIT ?"
+        )
+        return [book.event_of(row) for row in self._ask_book(sql, (to_ms(start), to_ms(end), kind, limit))]
+
+    def orders(self, question: str, values: Sequence[object]) -> list[Order]:
+        """See :meth:`Journal.orders`."""
+        return [orders.order_of(row) for row in self._ask_book(question, tuple(values))]
 
     def hours(self, start: datetime | None, end: datetime | None) -> list[int]:
         """The hours [ms since 1970] in which there are readings, within a range."""

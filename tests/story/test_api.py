@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -17,18 +15,7 @@ from gateway.errors import SettingsError, Unavailable
 from gateway.model import Delivery, Flag, Reading
 from tests.conftest import NOON
 from tests.house import house
-
-
-async def get(address: str, path: str, method: str = "GET", host: str | None = None) -> tuple[int, str]:
-    def ask() -> tuple[int, str]:
-        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
-        connection.request(method, path, headers={"Host": host} if host else {})
-        reply = connection.getresponse()
-        body = reply.read().decode()
-        connection.close()
-        return reply.status, body
-
-    return await asyncio.to_thread(ask)
+from tests.visitor import Visitor, visitor
 
 
 async def ask(state: Path, path: str, method: str = "GET") -> Any:
@@ -53,34 +40,39 @@ async def test_status_latest_chart_and_metrics_tell_the_same_story(tmp_path: Pat
             "flag": "MISSING",
             "flagged_by": "no_target",
         }
-        code, body = await get(building.address, "/api/v1/chart/bin-1/fill?span=1h")
-        assert code == 200
-        assert json.loads(body)["columns"] == ["start", "mean", "min", "max", "count"]
-        code, body = await get(building.address, "/metrics")
-        assert code == 200
+        somebody = await visitor(building)
+        reply = await somebody.get("/api/v1/chart/bin-1/fill?span=1h")
+        assert reply.status == 200
+        assert reply.body["columns"] == ["start", "mean", "min", "max", "count"]
+        reply = await Visitor(building.address).get("/metrics")
+        assert reply.status == 200
+        body = reply.raw.decode()
         assert re.search(r'^village_readings_total\{flag="GOOD"\} [1-9]', body, re.MULTILINE)
         assert re.search(r"^village_journal_commits [1-9]", body, re.MULTILINE)
         assert 'village_source_received_total{source="health"}' in body
-        assert (await get(building.address, "/healthz"))[0] == 200
-        assert "bin-1/fill" in json.loads((await get(building.address, "/api/v1/series"))[1])
+        assert (await Visitor(building.address).get("/healthz")).status == 200
+        assert "bin-1/fill" in (await somebody.get("/api/v1/series")).body
 
 
 @pytest.mark.parametrize("query", ["span=60", "points=many", "end=yesterday"])
 async def test_a_question_that_makes_no_sense_is_answered_in_words(tmp_path: Path, query: str) -> None:
     async with house(tmp_path, ManualClock(NOON)) as building:
-        code, body = await get(building.address, f"/api/v1/chart/bin-1/fill?{query}")
-        assert code == 400
-        assert json.loads(body)["error"]
+        reply = await (await visitor(building)).get(f"/api/v1/chart/bin-1/fill?{query}")
+        assert reply.status == 400
+        assert reply.body["key"] == query.partition("=")[0]
+        assert reply.body["error"]
 
 
 async def test_a_foreign_host_name_is_refused(tmp_path: Path) -> None:
     async with house(tmp_path, ManualClock(NOON)) as building:
-        assert (await get(building.address, "/api/v1/status", host="evil.example"))[0] == 400
+        reply = await (await visitor(building)).get("/api/v1/status", Host="evil.example")
+        assert reply.status == 400
+        assert "evil.example" in reply.body["error"]
 
 
-async def test_what_changes_something_is_answered_on_the_socket_only(tmp_path: Path) -> None:
+async def test_the_local_socket_belongs_to_its_user_alone_and_may_do_everything(tmp_path: Path) -> None:
     async with house(tmp_path, ManualClock(NOON)) as building:
-        assert (await get(building.address, "/api/v1/reload", "POST"))[0] == 403
+        assert (await Visitor(building.address).post("/api/v1/reload", None)).status == 401
         assert (building.state_dir / control.SOCKET_NAME).stat().st_mode & 0o077 == 0
         assert (await ask(building.state_dir, "/api/v1/reload", "POST"))["sources"]["kept"] == ["health"]
         (tmp_path / "village.yaml").write_text("site: {slug: Not Good}\n", encoding="utf-8")

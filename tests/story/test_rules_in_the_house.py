@@ -13,6 +13,7 @@ import pytest
 
 from gateway import control
 from gateway.__main__ import main
+from gateway.api.plain import alert_json
 from gateway.app import House
 from gateway.clock import ManualClock
 from gateway.commands.status import alert_lines
@@ -66,7 +67,8 @@ async def test_a_full_bin_is_shown_and_written_down(tmp_path: Path, clock: Manua
         assert states(building)["bin-full", "bin-1"] == "firing yellow"
         assert building.status()["alerts"] == building.alerts()
         answer = await asyncio.to_thread(control.ask, building.state_dir, "/api/v1/alerts")
-        assert answer == building.alerts()
+        assert answer == [alert_json(one, building.site) for one in building.alerts()]
+        assert (answer[0]["id"], answer[0]["unit"]) == ("bin-full/bin-1", "%")
         (written,) = alerts_written(building)
         assert written["rule"] == "bin-full"
         assert (written["from"], written["to"], written["severity"]) == ("pending", "firing", "yellow")
@@ -275,7 +277,7 @@ class TestCommands:
 
     def test_all_shipped_stories_are_told(self, capsys):
         assert main(["rules", "test"]) == 0
-        assert "75 of 75 rules" in capsys.readouterr().out
+        assert "76 of 76 rules" in capsys.readouterr().out
 
     def test_a_story_that_does_not_come_true_is_named_with_its_line(self, tmp_path, capsys):
         path = tmp_path / "own.yaml"

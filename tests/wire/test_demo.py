@@ -38,7 +38,7 @@ def test_the_demo_hears_every_device_loses_nothing_and_says_so_as_json(tmp_path:
     assert summary["modbus"]["polls"] > 7
     assert summary["readings"]["total"] > 100
     assert summary["disk_bytes"] > 0
-    assert "There is no web board yet" in done.stderr
+    assert "/board/ (anybody may look here" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []  # nothing is left behind
 

@@ -338,3 +338,13 @@ def test_keys_go_on_after_a_restart() -> None:
     second.restore(first.memory())
     assert watch(second, [stopper(), victim()], 10)[0].key != key
     second.restore({"count": "nonsense"})
+
+
+def test_while_somebody_may_yet_flee_still_pictures_are_wanted_too() -> None:
+    """The worker leaves out pictures in which nothing moves; that the leaver stays away shows in exactly those."""
+    looking = detector()
+    assert not looking.waiting
+    watch(looking, [runner(), victim()], 12)
+    assert looking.waiting
+    watch(looking, [runner(), victim()], 30, start=12)
+    assert not looking.waiting
