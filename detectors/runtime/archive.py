@@ -187,7 +187,7 @@ class Archive:
         self, slug: str, entry: CameraEntry, settings: EvidenceSettings, state_dir: Path
     ) -> Footage | None:
         scheme = urlsplit(entry.url).scheme
-        if not entry.live:
+        if not entry.live and scheme != "scene":
             return FileFootage(Path(entry.url.removeprefix("file://")))
         if scheme not in _NETWORK:
             return None

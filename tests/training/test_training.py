@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,11 +27,15 @@ ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("car", "person")
 
 
-def village(*words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+def village(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    own = {
+        "PYTHONPATH": str(Path(__file__).with_name("startup")),
+        "VILLAGE_ROOT": str(ROOT),
+        "OMP_NUM_THREADS": "2",
+    }
     return subprocess.run(
         [sys.executable, "-m", "gateway", "vision", *words],
-        capture_output=True, text=True, cwd=ROOT, check=False, timeout=600, env=environment,
+        capture_output=True, text=True, cwd=ROOT, check=False, timeout=600, env={**os.environ, **own, **more},
     )  # fmt: skip
 
 
@@ -130,33 +133,13 @@ def test_an_export_that_does_not_agree_is_refused_and_not_left_behind(
     trained: tuple[Path, dict[str, Any]], street: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("onnxruntime", reason="needs the extra 'vision'")
-    spoilt = tmp_path / "spoilt"
-    spoilt.mkdir()
-    (spoilt / "sitecustomize.py").write_text(SPOILER)
-    weights = shutil.copyfile(trained[0] / "best.pt", tmp_path / "best.pt")
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", "vision", "export", str(weights), "--to", "onnx", "--imgsz", "160",
-         "--samples", str(street / "images/val"), "-o", str(tmp_path / "out")],
-        capture_output=True, text=True, cwd=ROOT, check=False, timeout=600,
-        env={**os.environ, "PYTHONPATH": str(spoilt)},
+    done = village(
+        "export", str(trained[0] / "best.pt"), "--to", "onnx", "--imgsz", "160",
+        "--samples", str(street / "images/val"), "-o", str(tmp_path / "out"), SPOILT_EXPORT="1",
     )  # fmt: skip
     assert done.returncode == 78
     assert "does not agree" in done.stderr
     assert not (tmp_path / "out").exists()
-
-
-SPOILER = '''
-"""A converter with a bug: half of the weights of one layer are lost on the way."""
-import onnxruntime
-
-class Session(onnxruntime.InferenceSession):
-    def run(self, names, feed, *rest):
-        outputs = super().run(names, feed, *rest)
-        outputs[0][:, 4:] = outputs[0][:, 4:] * 0.5 + 0.1
-        return outputs
-
-onnxruntime.InferenceSession = Session
-'''
 
 
 @pytest.mark.parametrize("words", [["train", "DATA", "--from", "yolo11n.pt"], ["export", "yolo11n.pt"]])
