@@ -15,10 +15,10 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from detectors.runtime import ptz
 from detectors.runtime.archive import Archive, evidence_of
@@ -65,7 +65,7 @@ def serve(plan: Plan, ears: TextIO, out: TextIO, stop: threading.Event) -> int:
     return 0
 
 
-def assemble(plan: Plan, built: Built, say: Mouth) -> Worker:
+def assemble(plan: Plan, built: Built, say: Callable[[Mapping[str, Any]], None]) -> Worker:
     """Cameras, eyes and the worker between them."""
     clock = SystemClock()
     slots: Slots[Arrival] = Slots(plan.eyes.cameras)

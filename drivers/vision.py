@@ -174,8 +174,14 @@ class Driver:
             return []
         camera = str(line.get("camera", ""))
         device = self._devices.get(camera)
+        if device is None:
+            return []
+        now = self._context.clock.now()
+        entry = self._settings.cameras.get(camera)
+        today = now.astimezone(self._context.zone).date()
+        shadow = entry is not None and entry.in_shadow(str(line["kind"]), today)
         try:
-            event = event_of(line, device, self._context.clock.now()) if device is not None else None
+            event = event_of(line, device, now, shadow=shadow)
         except BadReply as error:
             self._context.health.bad(str(error))
             return []
