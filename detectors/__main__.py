@@ -69,7 +69,7 @@ def serve(plan: Plan, ears: TextIO, out: TextIO, stop: threading.Event) -> int:
 
 def assemble(plan: Plan, built: Built, say: Callable[[Mapping[str, Any]], None]) -> Worker:
     """Cameras, eyes and the worker between them."""
-    clock = SystemClock()
+    clock = SystemClock(assume_trusted=plan.clock_trusted)
     slots: Slots[Arrival] = Slots(plan.eyes.cameras)
     cameras, eyes, movers = {}, {}, {}
     for slug, entry in plan.eyes.cameras.items():

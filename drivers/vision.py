@@ -89,6 +89,7 @@ def plan_of(settings: Settings, context: Context) -> dict[str, Any]:
         "eyes": {key: whole[key] for key in Eyes.model_fields},
         "state_dir": str(context.state_dir.resolve()),
         "utc_offset_s": offset.total_seconds(),
+        "clock_trusted": context.clock.trusted(),
     }
 
 
