@@ -41,12 +41,13 @@ export function go(path, { replace = false } = {}) {
 async function arrive() {
   const place = read();
   const page = await import(`./pages/${place.name}.js`);
+  const moved = app.page !== null;
   if (app.page && app.page.leave) app.page.leave(app);
   Object.assign(app, { place, page, data: null, error: null, kiosk: place.query.has("kiosk") });
   document.documentElement.classList.toggle("kiosk", app.kiosk);
   draw();
   window.scrollTo(0, 0);
-  if (!app.kiosk) document.getElementById("main")?.focus({ preventScroll: true });
+  if (moved && !app.kiosk) document.getElementById("main")?.focus({ preventScroll: true });
   await load(true);
 }
 
@@ -209,7 +210,7 @@ function top() {
     h("p.now", { key: "now" }, h("b", w.clock(w.now())), h("span", `${w.day(w.now())} ${w.weekday(w.now())}`)),
     h("div.tools", { key: "tools" },
       app.queued ? h("span.queued", icon("upload"), t("board_queue.waiting", { n: app.queued })) : null,
-      h("button.tool", { onclick: speak, type: "button", "aria-label": t("board.other_language_long"), title: t("board.other_language_long") }, h("span.tool-text", t("board.other_language"))),
+      h("button.tool", { onclick: speak, type: "button", title: t("board.other_language_long") }, h("span.tool-text", t("board.other_language")), h("span.vh", t("board.other_language_long"))),
       h("button.tool", { onclick: () => theme(app.theme === "dark" ? "light" : "dark"), type: "button", "aria-label": t("board.theme"), title: t("board.theme") }, icon(app.theme === "dark" ? "sun" : "moon")),
       h("button.tool.only-wide", { onclick: kiosk, type: "button", "aria-label": t("board.kiosk"), title: t("board.kiosk") }, icon("screen")),
       Signed(app)));

@@ -106,7 +106,8 @@ export function Signed(app) {
       h("button.button.plain", { type: "button", onclick: app.signOut }, icon("out"), t("board_sign.out"))));
 }
 
-export const empty = (sign, title, text) => h("section.panel.empty", icon(sign, "big"), h("h2", title), text ? h("p", text) : null);
+/** What stands where there is nothing yet; `whole`: it is all of the page. */
+export const empty = (sign, title, text, { whole = false } = {}) => h("section.panel.empty", icon(sign, "big"), h(whole ? "h1" : "h2", title), text ? h("p", text) : null);
 
 /** A word for how long nothing was heard, when that is longer than it should be. */
 export const heard = (card) => h("span.heard", { class: card.state === "silent" || card.state === "unheard" ? "is-old" : "" }, w.agoS(card.heard_s));

@@ -21,7 +21,7 @@ export const after = (element, app) => drawCharts(element, app);
 
 export function view(data, app) {
   const one = data.shown;
-  if (!one) return h("div.page", { key: "alert" }, empty("s-normal", t("board_alert.over"), t("board_alert.over_more")), data.timeline ? history(data) : null, h("p.center", h("a.button", { href: "/board/alerts" }, icon("back"), t("board_nav.alerts"))));
+  if (!one) return h("div.page", { key: "alert" }, empty("s-normal", t("board_alert.over"), t("board_alert.over_more"), { whole: true }), data.timeline ? history(data) : null, h("p.center", h("a.button", { href: "/board/alerts" }, icon("back"), t("board_nav.alerts"))));
   const said = against(one);
   return h("div.page.narrow", { key: "alert" },
     h("a.crumb", { href: "/board/alerts" }, icon("back"), t("board_nav.alerts")),

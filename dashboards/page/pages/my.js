@@ -27,7 +27,7 @@ export async function load() {
 }
 
 export function view(data, app) {
-  if (!data.orders) return empty("order", app.session && app.session.user !== "public" ? t("board.not_here") : t("board_orders.sign"), null);
+  if (!data.orders) return empty("order", app.session && app.session.user !== "public" ? t("board.not_here") : t("board_orders.sign"), null, { whole: true });
   const open = data.orders.filter((one) => OPEN.has(one.state)).sort((a, b) => FIRST[a.light] - FIRST[b.light] || String(a.due).localeCompare(String(b.due)));
   const rest = data.orders.filter((one) => !OPEN.has(one.state)).slice(0, 10);
   const refused = data.queued.filter((entry) => entry.refused);

@@ -18,7 +18,7 @@ export const leave = () => (doing = "");
 
 export function view(data, app) {
   const one = data.order;
-  if (!one) return empty("order", t("board_orders.unknown"));
+  if (!one) return empty("order", t("board_orders.unknown"), null, { whole: true });
   const device = app.site?.devices?.[one.device];
   const place = [app.site?.cells?.[one.cell]?.name].filter(Boolean).join(" · ");
   return h("div.page.narrow", { key: "order" },

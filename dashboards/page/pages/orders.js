@@ -17,7 +17,7 @@ export async function load() {
 }
 
 export function view(data, app) {
-  if (!data.orders) return empty("order", app.session && app.session.user !== "public" ? t("board.not_here") : t("board_orders.sign"));
+  if (!data.orders) return empty("order", app.session && app.session.user !== "public" ? t("board.not_here") : t("board_orders.sign"), null, { whole: true });
   const cells = [...new Set(data.orders.map((one) => one.cell).filter(Boolean))];
   if (cell && !cells.includes(cell)) cell = "";
   const mine = (one) => app.session?.person && one.person === app.session.person;
