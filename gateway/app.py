@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -33,10 +33,11 @@ from gateway.doctor import examine
 from gateway.herald import Herald
 from gateway.judgement import Judgement
 from gateway.latest import Latest
-from gateway.model import Delivery, Flag, Tick
+from gateway.model import Delivery, Event, Flag, Observation, Tick
 from gateway.orders.desk import Desk
 from gateway.orders.watch import Watch
 from gateway.quality.grader import Grader
+from gateway.rules.rulebook import ALERT
 from gateway.rules.telling import confirmation
 from gateway.settings import DeviceSettings, Pace
 from gateway.site import Plugin, Site, load_site
@@ -136,10 +137,11 @@ class House:
             rulebook=rulebook,
             latest=self.latest,
             clock=self.clock,
-            telling=self.herald.telling,
-            told=self._told,
-            noted=self.changes.note,
+            herald=self.herald,
+            noted=self._noted,
         )
+        await self.herald.recall()
+        self.herald.stand(rulebook.standing)
         self.herald.codes.learn(await asyncio.to_thread(self.journal.change, lambda book: book.codes.all()))
         await self.spine.tell(closed)
         self._apply_sinks(self.site)
@@ -187,6 +189,7 @@ class House:
         closed = rulebook.restore(self.spine.rulebook.memory())
         self.spine.rulebook = rulebook
         self.herald.use(site)
+        self.herald.stand(rulebook.standing)
         self.orders.use(site)
         await self.spine.tell(closed)
         if before.devices != site.devices or before.quantities != site.quantities:
@@ -292,13 +295,30 @@ class House:
         await self.herald.acknowledge(rule, target, by)
         return True
 
-    def _told(self) -> None:
-        """Alerts have changed."""
-        self.herald.wake()
-        self.watch.wake()
+    def _noted(self, observations: Sequence[Observation]) -> None:
+        """Whoever looks on is told; what has become of an alert may be an order's business."""
+        self.changes.note(observations)
+        if any(isinstance(one, Event) and one.kind == ALERT for one in observations):
+            self.watch.wake()
 
     def _rulebook_alerts(self) -> list[dict[str, Any]]:
-        return self.spine.rulebook.alerts() if self.spine else []
+        return [*self.spine.rulebook.alerts(), *self.herald.own_alerts()] if self.spine else []
+
+    async def shelve(self, rule: str, target: str, until: datetime, by: str, why: str) -> str:
+        """Put an alert aside for a while; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self.herald.shelve(rule, target, until, by, why)
+
+    async def unshelve(self, rule: str, target: str, by: str) -> str:
+        """Before its time; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self.herald.unshelve(rule, target, by)
+
+    async def maintain(self, device: str, until: datetime, by: str, why: str) -> str:
+        """A device or cell is out of service; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self.herald.maintain(device, until, by, why)
+
+    async def unmaintain(self, device: str, by: str) -> str:
+        """Back in service; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self.herald.unmaintain(device, by)
 
     async def confirm(self, rule: str, target: str, by: str) -> bool:
         """A person has looked at an alert. It goes the way of every observation: written down, then judged.

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from gateway.alerts.desk import Desk, OrderState, Outcome
+from gateway.alerts.stages import Standing
 from gateway.clock import Clock
 from gateway.contracts import Channel, ChannelContext
+from gateway.errors import StoreError
+from gateway.evidence.pictures import Place, to_show
+from gateway.evidence.pictures import place_of as evidence_at
 from gateway.model import AlertChange, AlertState, Delivery, Telling
 from gateway.names import roster_of
 from gateway.notify.codes import Codes
-from gateway.notify.outbox import Lane, Outbox
-from gateway.notify.teller import Teller, acknowledgement
+from gateway.notify.lists import Lists
+from gateway.notify.outbox import CLOCK_STEP_S, Lane, Outbox
+from gateway.notify.teller import Teller
+from gateway.places import place_of
 from gateway.rules.telling import acknowledged
 from gateway.site import GATEWAY, Plugin, Site, load_words
 from gateway.store.journal import Journal
+from gateway.store.moments import from_ms
+from gateway.store.outbox import Leased
 from gateway.words import Language, Words
 
+LOOKED_BACK = timedelta(
+    minutes=15
+)  # an event may be that much older than the alert it raises (or its clock ahead)
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
+
+_log = logging.getLogger(__name__)
 
 
 class Herald:
@@ -38,15 +54,26 @@ class Herald:
         self._clock = clock
         self._state_dir = state_dir
         self._words: dict[Language, Words] = {language: load_words(language) for language in LANGUAGES}
-        self._outbox = Outbox(journal, clock, self._words)
+        self._lists = _lists_of(site, self._words)
+        self._outbox = Outbox(journal, clock, self._words, self._composed, self._picture)
+        self._language: Language = site.village.site.language
         self.codes = Codes(self._words)
         self._site = site
-        self._teller = self._new_teller(site)
+        self.desk = Desk(self._new_teller(site))
+        self._shown = self._what_can_be_shown(site)
+        self._offset = clock.now().timestamp() - clock.monotonic()
+        self._trusted = clock.trusted()
 
     def use(self, site: Site) -> None:
         """From now on the people and rules of this site count."""
         self._site = site
-        self._teller = self._new_teller(site)
+        self._lists = _lists_of(site, self._words)
+        self.desk.teller = self._new_teller(site)
+        self._shown = self._what_can_be_shown(site)
+
+    def stand(self, standing: Standing) -> None:
+        """Where the rules stand is asked here from now on."""
+        self.desk.standing = standing
 
     def apply(self, site: Site) -> dict[str, list[str]]:
         """Let exactly this site's channels work; waits for those that stop. Raises Unavailable."""
@@ -69,13 +96,36 @@ class Herald:
             }
         )
 
-    def telling(self, change: AlertChange, now: datetime) -> Telling | None:
-        """What a change causes in the outbox; each message that asks for a deed has a code to answer by."""
-        told = self._teller.telling(change, now, self._outbox.broken)
-        if told is None or not told.rows:
-            return told
-        written = self._site.rules.written.get(change.rule)
-        return self.codes.on(told, order=written is not None and written.rule.order == "auto")
+    async def recall(self) -> None:
+        """What the desk knew before a restart. Raises Unavailable."""
+        self.desk.recall(await asyncio.to_thread(self._journal.desk_notes))
+
+    def hear(self, changes: Sequence[AlertChange], now: datetime) -> Outcome:
+        """What changes of alerts cause in the outbox."""
+        return self._coded(self.desk.hear(changes, now, self._outbox.broken))
+
+    def tick(self, now: datetime) -> Outcome:
+        """What the passing of time causes there; a step of the clock causes nothing."""
+        trusted = self._clock.trusted()
+        offset = now.timestamp() - self._clock.monotonic()
+        by, self._offset = offset - self._offset, offset
+        if abs(by) > CLOCK_STEP_S:
+            _log.warning("desk clock stepped by_s=%d", by)
+            moved = self.desk.shift(by, trusted=self._trusted)
+            self._trusted = trusted
+            return moved
+        self._trusted = trusted
+        return self._coded(self.desk.tick(now, self._outbox.broken, trusted=trusted))
+
+    def _coded(self, outcome: Outcome) -> Outcome:
+        """Each message that asks for a deed gets a code to answer by."""
+        return replace(outcome, tellings=[self._with_codes(one) for one in outcome.tellings])
+
+    def _with_codes(self, telling: Telling) -> Telling:
+        if not telling.rows:
+            return telling
+        written = self._site.rules.written.get(telling.rule)
+        return self.codes.on(telling, order=written is not None and written.rule.order == "auto")
 
     @property
     def words(self) -> Mapping[Language, Words]:
@@ -100,23 +150,111 @@ class Herald:
         return self._outbox.lanes()
 
     def with_told(self, alerts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Alerts with whom they have reached and who has taken them on; those that still wait have reached nobody."""
-        found = []
+        """Alerts with whom they have reached, what keeps them from people, and who has taken them on.
+
+        Those that still wait have reached nobody.
+        """
+        found: list[dict[str, Any]] = []
+        now = self._clock.now()
         for one in alerts:
+            rule, target = one["rule"], one["target"]
             waiting = (
                 one["state"] == AlertState.PENDING.value
             )  # what was told then belongs to an earlier time
-            told, taken = ([], None) if waiting else self._journal.told(one["rule"], one["target"])
-            found.append({**one, "told": told, "acknowledged": taken})
+            told, taken = ([], None) if waiting else self._journal.told(rule, target)
+            held = self.desk.masks_of(rule, target, now) + list(_held_back(told))
+            answers = self.desk.answers(rule, target)
+            found.append(
+                {
+                    **one,
+                    "told": told,
+                    "acknowledged": taken,
+                    "masks": held,
+                    **({"answers": answers} if answers else {}),
+                }
+            )
+        return found
+
+    def own_alerts(self) -> list[dict[str, Any]]:
+        """Alerts that no rule makes, in the shape of the rulebook's."""
+        found: list[dict[str, Any]] = []
+        for one in self.desk.own_alerts():
+            begun, moved = (
+                datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+                for at in (one.since, one.moved)
+            )
+            found.append(
+                {
+                    "rule": one.rule, "target": one.target, "device": "", "name": "", "state": AlertState.FIRING.value,
+                    "severity": one.severity.word, "value": one.value, "reason": one.reason, "since": begun,
+                    "changed": moved, "unknown": False, "tell": [],
+                }
+            )  # fmt: skip
         return found
 
     async def acknowledge(self, rule: str, target: str, by: str) -> None:
         """Somebody has taken an open alert on; on the disk when this returns. Raises Unavailable."""
         now = self._clock.now()
-        event = acknowledged(rule, target, by, now)
-        await self._journal.append(Delivery((event,), tellings=(acknowledgement(rule, target, by, now),)))
-        await asyncio.to_thread(self._journal.outbox, lambda _: None)
-        self.wake()
+        outcome = self.desk.acknowledge(rule, target, by, now)
+        outcome.events.append(acknowledged(rule, target, by, now))
+        await self._written(outcome)
+
+    async def shelve(self, rule: str, target: str, until: datetime, by: str, why: str) -> str:
+        """Put an alert aside; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self._written(self.desk.shelve(rule, target, until, by, why, now=self._clock.now()))
+
+    async def unshelve(self, rule: str, target: str, by: str) -> str:
+        """Before its time; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self._written(self.desk.unshelve(rule, target, by, self._clock.now()))
+
+    async def maintain(self, place: str, until: datetime, by: str, why: str) -> str:
+        """A device or cell is out of service; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self._written(self.desk.maintain(place, until, by, why, self._clock.now()))
+
+    async def unmaintain(self, place: str, by: str) -> str:
+        """Back in service; returns why not, in words, or nothing. Raises Unavailable."""
+        return await self._written(self.desk.unmaintain(place, by, self._clock.now()))
+
+    async def order_moved(self, rule: str, target: str, state: OrderState) -> None:
+        """What has become of the job that an alert has caused. Raises Unavailable."""
+        await self._written(self.desk.order_moved(rule, target, state, self._clock.now()))
+
+    async def _written(self, outcome: Outcome) -> str:
+        """On the disk when this returns; why it was refused, in words, or nothing."""
+        outcome = self._coded(outcome)
+        if outcome:
+            delivery = Delivery(
+                tuple(outcome.events), tellings=tuple(outcome.tellings), notes=tuple(outcome.notes)
+            )
+            await self._journal.append(delivery)
+            await asyncio.to_thread(self._journal.outbox, lambda _: None)
+            self.wake()
+        return self._words[self._language](f"refused.{outcome.words}") if outcome.words else ""
+
+    def _composed(self, one: Leased) -> tuple[str, str]:
+        return self._lists.compose(one)
+
+    def _picture(self, one: Leased) -> bytes | None:
+        """What goes with a message about a camera, as it is known now (a collision may be a hit-and-run by now)."""
+        places, kinds = self._shown
+        if one.kind == "resolved" or not places or not kinds.get(one.rule):
+            return None
+        source, now = one.target.partition(":")[0], self._clock.now()
+        try:
+            begin = from_ms(one.created_at) - LOOKED_BACK
+            number = self._journal.evidence_of(source, kinds[one.rule], begin, now + LOOKED_BACK)
+        except StoreError:
+            return None
+        return to_show(places, number, who=one.person, at=now) if number is not None else None
+
+    def _what_can_be_shown(self, site: Site) -> tuple[dict[str, Place], dict[str, frozenset[str]]]:
+        """Where evidence lies, and which kinds of events are behind a rule."""
+        places = {
+            name: place
+            for name, plugin in site.sources.items()
+            if (place := evidence_at(plugin.settings, self._state_dir / "sources" / name)) is not None
+        }
+        return places, {plan.rule.id: plan.events for plan in site.rules.plans}
 
     def _new_teller(self, site: Site) -> Teller:
         return Teller(
@@ -127,3 +265,25 @@ class Herald:
             language=site.village.site.language,
             zone=site.village.site.zone,
         )
+
+
+def _lists_of(site: Site, words: Mapping[Language, Words]) -> Lists:
+    """The site's places, and where a round begins: the place of the largest cell around each device."""
+    roster = roster_of(site.village)
+    places, starts = {}, {}
+    for slug, device in site.village.devices.items():
+        place = place_of(device)
+        if place is not None:
+            places[slug] = place
+        around = [place_of(roster.cells[cell]) for cell in (roster.chain(device.cell) if device.cell else ())]
+        known = [one for one in around if one is not None]
+        if known:
+            starts[slug] = known[-1]
+    return Lists(words, places, starts)
+
+
+def _held_back(told: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Masks that hold single messages: somebody's quiet hours, a flood."""
+    for one in told:
+        if one["state"] == "queued" and one["pile"] in ("quiet", "flood"):
+            yield {"kind": one["pile"], "until": one["not_before"], "by": one["person"], "why": ""}

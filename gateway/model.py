@@ -93,6 +93,19 @@ class AlertState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """One part of a reason, to be said in the reader's language.
+
+    Attributes:
+        key: Of a sentence: ``why.<key>`` of the words.
+        values: What it is filled in with, plain: numbers as they are to be read, slugs of quantities and reasons.
+    """
+
+    key: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class AlertChange:
     """A rule has changed its mind about a target.
 
@@ -107,6 +120,7 @@ class AlertChange:
         since: When this occurrence began to fire, ``None`` before it did.
         told: Whether people would be told: waiting (pending) and calming down (recovering) are shown, not told.
         was: Severity before; what is not worse than that is no news for people.
+        facts: The reason once more, as facts that can be said in any language; empty: there is only ``reason``.
     """
 
     at: datetime
@@ -120,6 +134,7 @@ class AlertChange:
     since: datetime | None = None
     told: bool = True
     was: Severity = Severity.INFO
+    facts: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +159,7 @@ class Outgoing:
     """One message for one person by one way, before it is queued.
 
     Attributes:
-        kind: ``firing``, ``raised``, ``escalate`` or ``resolved``.
+        kind: ``firing``, ``raised``, ``escalate``, ``repeat``, ``resolved`` or ``past``.
         level: Of the ladder, 1 to 4.
         person: Slug. channel: Its name. address: The person's on it.
         way: 0 for the person's first channel, 1 for the next ...
@@ -154,6 +169,12 @@ class Outgoing:
         severity: How bad it is.
         critical: Sent again when it may not have arrived, and over the next way while nobody answers.
         not_before: When. expires_at: From when on it is of no use.
+        pile: What it waits for together with others: ``group``, ``quiet``, ``digest``, ``round``, ``flood``; empty:
+            nothing.
+        gather: Key of what belongs together for this person; empty: nothing.
+        line: The whole of it in one line of a list; empty: its subject.
+        joins: The round that has been told already and that it may still join, if enough others do.
+        urgent: Fire: only the provider's own limits count.
     """
 
     kind: str
@@ -171,6 +192,51 @@ class Outgoing:
     critical: bool
     not_before: datetime
     expires_at: datetime
+    pile: str = ""
+    gather: str = ""
+    line: str = ""
+    joins: datetime | None = None
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Telling the same people once more.
+
+    Attributes:
+        words: Language -> subject and text.
+        kind: ``repeat``; the row's kind.
+        at: When.
+        people: Only these; empty: everybody who has had his turn and has not answered himself.
+        spare: But not these (quiet hours).
+        pile: See :class:`Outgoing`.
+        keeps_s: For how long it is of use [s].
+        lines: Language -> it in one line of a list.
+    """
+
+    words: Mapping[str, tuple[str, str]]
+    at: datetime
+    kind: str = "repeat"
+    people: frozenset[str] = frozenset()
+    spare: frozenset[str] = frozenset()
+    pile: str = ""
+    keeps_s: float = 0.0
+    lines: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the desk of alerts must still know after a restart.
+
+    Attributes:
+        kind: ``matter``, ``mask``, ``tally``.
+        key: Which one.
+        text: JSON; empty: it is forgotten.
+    """
+
+    kind: str
+    key: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +273,12 @@ class Telling:
         acknowledged: Who has taken it on; empty: nobody just now.
         closing: Language -> subject and text for everybody who was told; empty: they are not told of this.
         severity: Of the closing words. keeps_s: For how long those are of use [s].
+        hold: Person -> not before then (his quiet hours), for the closing words. hold_all: The same for everybody.
+        past: Like ``closing``, for those who should have been told long ago and could not be: that it came and went.
+        again: The same people once more.
+        answered: One of a group that must answer one by one has; only he is not called any more.
+        above: Nobody above level 1 is called any more.
+        release: What waits on this pile may go now.
         codes: By which its rows are answered.
     """
 
@@ -222,6 +294,13 @@ class Telling:
     closing: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     severity: Severity = Severity.INFO
     keeps_s: float = 0.0
+    hold: Mapping[str, datetime] = field(default_factory=dict)
+    hold_all: datetime | None = None
+    past: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    again: Again | None = None
+    answered: str = ""
+    above: bool = False
+    release: str = ""
     codes: tuple[Code, ...] = ()
 
 
@@ -321,12 +400,14 @@ class Delivery:
         receipt: Settled after the commit; ``None`` when the sender cannot be told.
         expendable: Nobody can repeat it and nobody waits for it (MQTT QoS 0): thinned first when the bus is full.
         tellings: What its events cause in the outbox, committed with them.
+        notes: What the desk of alerts must still know, committed with them.
     """
 
     observations: tuple[Observation, ...]
     receipt: Receipt | None = None
     expendable: bool = False
     tellings: tuple[Telling, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

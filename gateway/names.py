@@ -109,6 +109,8 @@ def _uses(village: Village) -> Iterator[tuple[str, str, files.Where]]:
         yield "person", leave.person, ("duty", "leave", index, "person")
     for role in duty.quiet:
         yield "role", role, ("duty", "quiet", role)
+    for role in duty.rounds:
+        yield "role", role, ("duty", "rounds", role)
     for slug, group in duty.groups.items():
         yield from _all("person", group.people, ("duty", "groups", slug, "people"))
         yield from _all("role", group.roles, ("duty", "groups", slug, "roles"))

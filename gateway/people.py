@@ -6,13 +6,13 @@ Telephone numbers and addresses are personal data: nothing here has them in its 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from gateway.rota import Dates, Span, Window
+from gateway.rota import WEEK, Calendar, Clock, Dates, Days, Span, Window
 from gateway.schema import Duration, Slug, Strict
 
 Urgency = Literal["notice", "warning", "critical"]
@@ -29,8 +29,13 @@ URGENCY_OF: dict[str, Urgency] = {
     "red": "critical",
 }
 
+LONGEST_TURN_DAYS = 366
 _PHONE = re.compile(r"\+?[0-9][0-9 -]{2,23}")
 _MINUTE = timedelta(minutes=1)
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
 
 
 def _phone(value: Any) -> str:
@@ -188,6 +193,37 @@ class Group(Strict):
         return self
 
 
+class Turn(Strict):
+    """A time of the day at which something is done: a round is walked, notices are sent together.
+
+    Attributes:
+        at: On the wall clock.
+        days: As in the rota.
+    """
+
+    at: Clock
+    days: Days = WEEK
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"at": value} if isinstance(value, str) else value
+
+    def next(self, after: datetime, calendar: Calendar) -> datetime:
+        """The first one later than a moment; one that comes never lies a year ahead."""
+        day = after.astimezone(calendar.zone).date()
+        for ahead in range(LONGEST_TURN_DAYS):
+            here = day + timedelta(days=ahead)
+            found = calendar.instant(here, self.at)
+            if found > after and not calendar.words(here).isdisjoint(self.days):
+                return found
+        return after + timedelta(days=LONGEST_TURN_DAYS)
+
+
+def _turns(*times: str) -> list[Turn]:
+    return [Turn.model_validate(each) for each in times]
+
+
 class Ladder(Strict):
     """How fast a matter climbs.
 
@@ -238,6 +274,8 @@ class DutySettings(Strict):
         quiet: Role -> when its people are left alone unless it is critical.
         groups: Who is called together.
         ladders: How fast each severity climbs.
+        rounds: Role -> when its round begins; what waits for it (``batch: next_round``) is told 30 minutes before.
+        digests: When notices are told, together.
     """
 
     rota: list[Shift] = Field(default_factory=list)
@@ -248,3 +286,5 @@ class DutySettings(Strict):
     quiet: dict[Slug, list[Window]] = Field(default_factory=dict)
     groups: dict[Slug, Group] = Field(default_factory=dict)
     ladders: Ladders = Ladders()
+    rounds: dict[Slug, Annotated[list[Turn], BeforeValidator(_listed)]] = Field(default_factory=dict)
+    digests: list[Turn] = Field(default_factory=lambda: _turns("08:00", "18:00"))

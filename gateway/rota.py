@@ -82,6 +82,10 @@ def _days(value: Any) -> tuple[DayWord, ...]:
     return tuple(dict.fromkeys(named))
 
 
+Clock = Annotated[time, BeforeValidator(_clock)]
+Days = Annotated[tuple[DayWord, ...], BeforeValidator(_days)]
+
+
 class Window(Strict):
     """Hours of the day on some days; ``22:00`` to ``06:00`` runs into the next morning and belongs to its first day.
 
@@ -91,9 +95,9 @@ class Window(Strict):
         days: ``mon`` .. ``sun``, ``mon-fri``, ``workday``, ``restday``, ``daily`` (default).
     """
 
-    from_: Annotated[time, BeforeValidator(_clock)] = Field(default=time(), alias="from")
-    to: Annotated[time, BeforeValidator(_clock)] = time()
-    days: Annotated[tuple[DayWord, ...], BeforeValidator(_days)] = WEEK
+    from_: Clock = Field(default=time(), alias="from")
+    to: Clock = time()
+    days: Days = WEEK
 
     @model_validator(mode="before")
     @classmethod

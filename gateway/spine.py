@@ -9,27 +9,31 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import assert_never
+from typing import Protocol, assert_never
 
+from gateway.alerts.desk import Outcome
 from gateway.bus import Bus
 from gateway.clock import Clock
 from gateway.deriver import Deriver
 from gateway.latest import Latest
-from gateway.model import (
-    AlertChange,
-    Delivery,
-    Event,
-    Flag,
-    Observation,
-    Reading,
-    Telling,
-    Tick,
-    split_series,
-)
+from gateway.model import AlertChange, Delivery, Event, Flag, Observation, Reading, Tick, split_series
 from gateway.quality.grader import Grader
 from gateway.rules.rulebook import Rulebook
 from gateway.rules.telling import event_of, net
 from gateway.store.journal import Journal
+
+
+class Heralds(Protocol):
+    """Who says whom a change reaches."""
+
+    def hear(self, changes: Sequence[AlertChange], now: datetime) -> Outcome:
+        """What changes cause in the outbox."""
+
+    def tick(self, now: datetime) -> Outcome:
+        """What the passing of time causes there."""
+
+    def wake(self) -> None:
+        """Something was queued or taken back."""
 
 
 class Spine:
@@ -43,8 +47,7 @@ class Spine:
         rulebook: All rules; what they change is written down, too.
         latest: The last word of every series.
         clock: For the progress that the watchdog looks at.
-        telling: What a change causes in the outbox.
-        told: Called when something was queued there or taken back.
+        herald: Says what a change and the passing of time cause in the outbox; ``None``: nothing.
         noted: Called with what has been noted, for whoever looks on; must not wait or fail.
     """
 
@@ -58,8 +61,7 @@ class Spine:
         rulebook: Rulebook,
         latest: Latest,
         clock: Clock,
-        telling: Callable[[AlertChange, datetime], Telling | None] = lambda _, __: None,
-        told: Callable[[], None] = lambda: None,
+        herald: Heralds | None = None,
         noted: Callable[[Sequence[Observation]], None] = lambda _: None,
     ) -> None:
         self._bus = bus
@@ -69,8 +71,7 @@ class Spine:
         self._journal = journal
         self._latest = latest
         self._clock = clock
-        self._telling = telling
-        self._told = told
+        self._herald = herald
         self._noted = noted
         self.flags: Counter[Flag] = Counter()
         self.counts: defaultdict[str, Counter[Flag]] = defaultdict(Counter)  # per device
@@ -84,22 +85,34 @@ class Spine:
             if observations or delivery.receipt is not None:
                 await self._journal.append(Delivery(observations, delivery.receipt, delivery.expendable))
             self._note(observations)
-            ticks = (item for item in delivery.observations if isinstance(item, Tick))
-            await self.tell(self.rulebook.step((*observations, *ticks)))
+            ticks = [item for item in delivery.observations if isinstance(item, Tick)]
+            await self.tell(self.rulebook.step((*observations, *ticks)), passed=bool(ticks))
             self.passed = self._clock.monotonic()
 
-    async def tell(self, changes: Sequence[AlertChange]) -> None:
-        """Write down what the rules have changed, and in the same transaction whom that reaches."""
+    async def tell(self, changes: Sequence[AlertChange], *, passed: bool = False) -> None:
+        """Write down what the rules have changed, and in the same transaction whom that reaches.
+
+        Args:
+            changes: Of the rules.
+            passed: Time has passed, too: who waits may be told.
+        """
+        if not changes and not passed:
+            return
         now = self._clock.now()
         news = net(changes)
+        outcomes = []
+        if self._herald is not None:
+            outcomes = [self._herald.hear([change for change, _ in news], now)] if news else []
+            outcomes += [self._herald.tick(now)] if passed else []
         alerts = tuple(event_of(change, now, crossings) for change, crossings in news)
-        if alerts:
-            tellings = (self._telling(change, now) for change, _ in news)
-            await self._journal.append(
-                Delivery(alerts, tellings=tuple(one for one in tellings if one is not None))
-            )
+        alerts += tuple(event for one in outcomes for event in one.events)
+        tellings = tuple(telling for one in outcomes for telling in one.tellings)
+        notes = tuple(note for one in outcomes for note in one.notes)
+        if alerts or tellings or notes:
+            await self._journal.append(Delivery(alerts, tellings=tellings, notes=notes))
             self._note(alerts)
-            self._told()
+        if self._herald is not None and (alerts or tellings):
+            self._herald.wake()
 
     def _graded(self, observations: Sequence[Observation]) -> Iterator[Observation]:
         """What goes into the journal: events as they are, readings graded, and what follows from them."""

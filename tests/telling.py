@@ -47,6 +47,7 @@ PEOPLE: dict[str, Any] = {
             {"cell": "village", "role": "cleaner", "people": ["sun"]},
         ],
         "groups": {"flood": {"people": ["he", "zheng"]}},
+        "digests": [],
     },
 }
 DEVICES = {

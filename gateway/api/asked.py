@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -57,6 +58,18 @@ class Served(Protocol):
 
     async def acknowledge(self, rule: str, target: str, by: str) -> bool:
         """A person has taken an alert on; False when there is none. Raises Unavailable."""
+
+    async def shelve(self, rule: str, target: str, until: datetime, by: str, why: str) -> str:
+        """Put an alert aside for a while; returns why not, in words, or nothing. Raises Unavailable."""
+
+    async def unshelve(self, rule: str, target: str, by: str) -> str:
+        """Before its time; returns why not, in words, or nothing. Raises Unavailable."""
+
+    async def maintain(self, device: str, until: datetime, by: str, why: str) -> str:
+        """A device or cell is out of service; returns why not, in words, or nothing. Raises Unavailable."""
+
+    async def unmaintain(self, device: str, by: str) -> str:
+        """Back in service; returns why not, in words, or nothing. Raises Unavailable."""
 
     async def reload(self) -> dict[str, Any]:
         """Apply a changed site; raises SettingsError."""

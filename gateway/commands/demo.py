@@ -35,12 +35,14 @@ from gateway.commands.stage import (
     driver_of,
     far_ends_of,
     meeting,
+    seeing,
     settled_status,
+    sights,
     status_port,
 )
 from gateway.errors import Fault, SettingsError
 from gateway.model import Event
-from gateway.rehearsal import Summary, latency, sum_up
+from gateway.rehearsal import Summary, latency, sum_up, with_seen
 from gateway.schema import duration
 from gateway.site import Site, load_site, load_words
 from gateway.store.accounts import Role, User
@@ -90,6 +92,9 @@ def run(args: argparse.Namespace) -> int:
         return EX_UNAVAILABLE
     site = load_site(args.site or files.config_root() / "examples" / "demo")
     words = load_words(args.lang or site.village.site.language)
+    site, missing = seeing(site)
+    if missing:
+        print(words("demo.no_eyes", missing=", ".join(missing)), file=sys.stderr)
     with _state_folder(args.state) as folder, _quiet_logs() as complaints:
         summary = asyncio.run(_Demo(args, site, words, folder).play())
         if not summary.ok:
@@ -146,6 +151,7 @@ class _Demo:
         await far_ends.rest()
         await drained(far_ends)
         status = await settled_status(house)
+        seen = await asyncio.to_thread(sights, house)
         played = account(far_ends, asyncio.get_running_loop().time() - began)
         closing.set()
         async with asyncio.timeout(STOP_S):
@@ -153,7 +159,7 @@ class _Demo:
         if not showing.cancelled() and (error := showing.exception()) is not None:
             raise error
         expected = [device.slug for device in house.site.devices.values() if device.settings.enabled]
-        return sum_up(
+        summary = sum_up(
             status,
             expected,
             played,
@@ -161,6 +167,7 @@ class _Demo:
             disk_bytes=_size_of(self.folder),
             words=self.words,
         )
+        return with_seen(summary, seen)
 
     def _announce(self, house: House, far_ends: FarEnds) -> None:
         words = self.words

@@ -58,26 +58,30 @@ class Wait:
         )
 
 
-class Budget:
-    """What went to each telephone lately, and when the next one may go.
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """How often one telephone, or one bot, may be told; when it was told lately is asked of the outbox.
 
-    Args:
+    Attributes:
         limits: For everything that can wait.
-        urgent: For what cannot (fire, flood): what the provider itself allows; empty for no limit.
+        urgent: For fire: what the provider itself allows; empty for no limit.
+        shared: All addresses of the channel count as one.
     """
 
-    def __init__(self, limits: Sequence[Limit], urgent: Sequence[Limit] = ()) -> None:
-        self._limits = tuple(limits)
-        self._urgent = tuple(urgent)
-        spans = [limit.span.total_seconds() for limit in (*self._limits, *self._urgent)]
-        self._longest_s = max(spans, default=0.0)
-        self._sent: dict[str, list[float]] = {}
+    limits: tuple[Limit, ...]
+    urgent: tuple[Limit, ...] = ()
+    shared: bool = False
 
-    def wait(self, number: str, now_s: float, *, urgent: bool = False) -> Wait | None:
-        """Why the next one to this number must wait, and how long; ``None`` when it may go now."""
-        sent = self._recent(number, now_s)
+    def wait(self, sent: Sequence[float], now_s: float, *, urgent: bool) -> Wait | None:
+        """Why the next one must wait, and how long; ``None`` when it may go now.
+
+        Args:
+            sent: When messages went there [s], oldest first.
+            now_s: Now, on the same clock.
+            urgent: It is about a fire.
+        """
         longest: Wait | None = None
-        for limit in self._urgent if urgent else self._limits:
+        for limit in self.urgent if urgent else self.limits:
             span_s = limit.span.total_seconds()
             within = [at for at in sent if now_s - at < span_s]
             if len(within) < limit.count:
@@ -87,6 +91,25 @@ class Budget:
                 longest = Wait(after, limit, len(within))
         return longest
 
+
+class Budget:
+    """What went to each telephone lately in this process: for what is sent past the outbox (``village notify test``).
+
+    Args:
+        limits: For everything that can wait.
+        urgent: For what cannot (fire, flood): what the provider itself allows; empty for no limit.
+    """
+
+    def __init__(self, limits: Sequence[Limit], urgent: Sequence[Limit] = ()) -> None:
+        self.pacing = Pacing(tuple(limits), tuple(urgent))
+        spans = [limit.span.total_seconds() for limit in (*self.pacing.limits, *self.pacing.urgent)]
+        self._longest_s = max(spans, default=0.0)
+        self._sent: dict[str, list[float]] = {}
+
+    def wait(self, number: str, now_s: float, *, urgent: bool = False) -> Wait | None:
+        """Why the next one to this number must wait, and how long; ``None`` when it may go now."""
+        return self.pacing.wait(self._recent(number, now_s), now_s, urgent=urgent)
+
     def note(self, number: str, now_s: float) -> None:
         """One went there (or may have)."""
         self._sent[number] = [*self._recent(number, now_s), now_s]
@@ -95,6 +118,11 @@ class Budget:
 
     def _recent(self, number: str, now_s: float) -> list[float]:
         return [at for at in self._sent.get(number, ()) if now_s - at < self._longest_s]
+
+
+CHAT = Pacing(
+    _limits((18, 1)), _limits((20, 1)), shared=True
+)  # alerting reference 4.8; 20 a minute is the bots' own
 
 
 def in_words(span: timedelta) -> str:

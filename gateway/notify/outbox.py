@@ -18,9 +18,10 @@ from gateway.clock import Clock
 from gateway.contracts import Channel
 from gateway.errors import Broken, DeliveryError, Retry, Unavailable, Uncertain
 from gateway.model import Notice
+from gateway.notify.lists import Compose, plain
 from gateway.store import lite
 from gateway.store.moments import to_ms
-from gateway.store.outbox import Became, Leased, OutboxTable
+from gateway.store.outbox import ROUTES, Became, Leased, OutboxTable, Pacing
 from gateway.words import Language, Words
 
 BACKOFF_S = (5.0, 15.0, 45.0, 120.0, 300.0, 600.0)  # alerting reference 4.8
@@ -36,6 +37,7 @@ CLOCK_STEP_S = 60.0  # alerting reference 4.3: the clock is not trusted after a 
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+Pictures = Callable[[Leased], bytes | None]  # never raises: a message does not wait for its picture
 
 
 class Store(Protocol):
@@ -84,6 +86,8 @@ class Lane:
         clock: The house's.
         steps: Shared by all lanes.
         words: The texts, in every language.
+        compose: One message of several; see :func:`gateway.notify.lists.plain`.
+        pictures: What can be shown with a message, if anything; asked when it goes out.
         jitter: Random number 0..1.
     """
 
@@ -96,6 +100,8 @@ class Lane:
         *,
         steps: Steps,
         words: Mapping[Language, Words],
+        compose: Compose | None = None,
+        pictures: Pictures | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
@@ -104,6 +110,9 @@ class Lane:
         self._clock = clock
         self._steps = steps
         self._words = words
+        self._compose = compose or plain(words)
+        self._pacing: Pacing | None = getattr(channel, "pacing", None)
+        self._pictures = pictures
         self._jitter = jitter
         self._wake = threading.Event()
         self._stopping = False
@@ -164,7 +173,7 @@ class Lane:
             wait = self._closed_until - self._clock.monotonic()
             if wait > 0:
                 return min(wait, IDLE_S)
-            turn = self._store.outbox(lambda table: table.lease(self.name, now))
+            turn = self._store.outbox(lambda table: table.lease(self.name, now, self._pacing))
             self._expired += turn.expired
             self._steps.newest = max(self._steps.newest, turn.newest)
             if turn.leased is None:
@@ -225,19 +234,24 @@ class Lane:
         return _Outcome(done.state, done.words, done.provider_id)
 
     def _notice(self, one: Leased) -> Notice:
+        subject, text = self._compose(one) if one.others or one.pile in ROUTES else (one.subject, one.text)
         late_s = (to_ms(self._clock.now()) - one.not_before) / 1000
-        text = one.text
         if late_s >= LATE_S:
             say = self._words["en" if one.language == "en" else "zh"]
             text = f"{text}\n{say('tell.late', minutes=round(late_s / 60))}"
         return Notice(
             id=f"{one.created_at:x}-{one.id}",
             to=one.address,
-            subject=one.subject,
+            subject=subject,
             text=text,
-            severity=one.severity,
-            template=one.template,
-            variables=one.variables,
+            severity=max(one.severity, *(other.severity for other in one.others))
+            if one.others
+            else one.severity,
+            template="several" if one.others else one.template,
+            variables={**one.variables, "title": subject, "number": str(1 + len(one.others))}
+            if one.others
+            else one.variables,
+            picture=self._pictures(one) if self._pictures is not None else None,
         )
 
     def _wait_s(self, one: Leased, outcome: _Outcome) -> float:
@@ -286,9 +300,20 @@ class Outbox:
         store: The journal.
         clock: The house's.
         words: The texts, in every language.
+        compose: See :class:`Lane`.
+        pictures: See :class:`Lane`.
     """
 
-    def __init__(self, store: Store, clock: Clock, words: Mapping[Language, Words]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        words: Mapping[Language, Words],
+        compose: Compose | None = None,
+        pictures: Pictures | None = None,
+    ) -> None:
+        self._compose = compose
+        self._pictures = pictures
         self._store = store
         self._clock = clock
         self._words = words
@@ -314,7 +339,16 @@ class Outbox:
                 continue
             if running is not None:
                 running[1].stop()
-            lane = Lane(name, build(), self._store, self._clock, steps=self._steps, words=self._words)
+            lane = Lane(
+                name,
+                build(),
+                self._store,
+                self._clock,
+                steps=self._steps,
+                words=self._words,
+                compose=self._compose,
+                pictures=self._pictures,
+            )
             lane.start()
             self._lanes[name] = (settings, lane)
             outcome["replaced" if running is not None else "started"].append(name)

@@ -48,7 +48,7 @@ class Telephone(ABC):
     Args:
         context: See :class:`gateway.contracts.ChannelContext`.
         limits: For each number, for what can wait.
-        urgent: For each number, for orange and red: what the provider itself allows.
+        urgent: For each number, for fire: what the provider itself allows.
         receipt_within: How long to wait for a receipt before the message counts as accepted; zero: not at all.
     """
 
@@ -62,6 +62,7 @@ class Telephone(ABC):
     ) -> None:
         self._context = context
         self._budget = Budget(limits, urgent)
+        self.pacing = self._budget.pacing
         self._receipt_within = receipt_within
         self._unsure = _Unsure(context.state_dir / "uncertain.json")
         self._closed = threading.Event()

@@ -9,18 +9,20 @@ cell's own ladder answers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
 from gateway import escalation
 from gateway.contracts import Device
 from gateway.duty import Roster
-from gateway.model import AlertChange, AlertState, Outgoing, Severity, Telling
+from gateway.model import Again, AlertChange, AlertState, Fact, Outgoing, Severity, Telling
+from gateway.notify import batches
 from gateway.people import URGENCY_OF, Contact, Group, Urgency
 from gateway.rules.blind import BLIND
 from gateway.rules.language import Rule
+from gateway.rules.plan import chosen
 from gateway.store.moments import to_ms
-from gateway.store.outbox import NEXT_WAY_MS
+from gateway.store.posting import NEXT_WAY_MS
 from gateway.words import Language, Words
 
 KEEPS: Mapping[Urgency, timedelta] = {  # alerting reference 4.8
@@ -31,6 +33,9 @@ KEEPS: Mapping[Urgency, timedelta] = {  # alerting reference 4.8
 NEXT_WAY = timedelta(milliseconds=NEXT_WAY_MS)
 TECHNICIAN = "technician"  # who is told of the gateway's own rule
 LONGEST_REASON = 200
+HOUR = timedelta(hours=1)
+GROUP_WAIT = timedelta(seconds=60)  # a warning waits for others of its kind and cell (alerting reference 4.7)
+FLOOD_DIGEST = timedelta(hours=1)  # a flood that lasts is told about once an hour
 _OPEN = frozenset({AlertState.FIRING, AlertState.RECOVERING})
 _RESTING = frozenset({AlertState.NORMAL, AlertState.PENDING})
 
@@ -44,6 +49,40 @@ class _Call:
     at: datetime
     level: int
     at_once: bool
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a change is told.
+
+    Attributes:
+        spoken: Another sentence than that of its kind: ``repeats``, ``still``, ``latched``.
+        flood: Too much happens at once: what is not critical waits for one message.
+        below: Only those whose turn is now, nobody above.
+    """
+
+    spoken: str = ""
+    flood: bool = False
+    below: bool = False
+
+
+PLAIN = Manner()
+
+
+@dataclass(frozen=True, slots=True)
+class Callout:
+    """A group of which each must answer himself.
+
+    Attributes:
+        group: What people call it.
+        people: All of them.
+        every: How long until somebody who has not answered is called again.
+    """
+
+    group: str
+    people: tuple[str, ...]
+    every: timedelta
 
 
 class Teller:
@@ -68,23 +107,30 @@ class Teller:
         language: Language,
         zone: tzinfo,
     ) -> None:
-        self._roster = roster
-        self._devices = devices
-        self._rules = rules
+        self.roster = roster
+        self.devices = devices
+        self.rules = rules
         self._words = words
         self._language: Language = language
         self._zone = zone
 
-    def telling(self, change: AlertChange, now: datetime, broken: Set[str] = frozenset()) -> Telling | None:
+    def telling(
+        self,
+        change: AlertChange,
+        now: datetime,
+        broken: Set[str] = frozenset(),
+        manner: Manner = PLAIN,
+    ) -> Telling | None:
         """What a change does to the outbox; nothing when it is no news for anybody.
 
         Args:
             change: One that is told.
             now: On the gateway's clock: the ladder begins now.
             broken: Channels that do not work now.
+            manner: How.
         """
         if change.after in _RESTING:
-            known = change.rule in self._rules or change.rule == BLIND
+            known = change.rule in self.rules or change.rule == BLIND
             return self._ending(change, now, "resolved" if known else "")
         if change.after is AlertState.LATCHED:
             return self._ending(change, now, "latched")
@@ -95,7 +141,8 @@ class Teller:
         rows: tuple[Outgoing, ...] = ()
         if now - change.at < KEEPS[urgency]:
             kind = "raised" if again else "firing"
-            rows = tuple(self._rows(change, now, urgency, kind, broken))
+            calls = self.calls(change.rule, change.target, urgency, now, broken)
+            rows = tuple(self._rows(calls, change, now, kind=kind, manner=manner))
         return Telling(
             change.rule,
             change.target,
@@ -110,9 +157,17 @@ class Teller:
 
     def _ending(self, change: AlertChange, now: datetime, words: str) -> Telling:
         over = change.after is not AlertState.LATCHED
+        urgency = URGENCY_OF[change.severity.word]
+        rule = self.rules.get(change.rule)
+        loud = urgency == "critical" or (rule is not None and rule.never_quiet)
         closing: dict[str, tuple[str, str]] = {}
-        if words:
+        # whoever has emptied a bin knows it; a route of yesterday needs no end
+        if words and not (over and not loud and rule is not None and rule.batch):
             closing = {language: self._words_for(words, change, language) for language in self._words}
+        slot = batches.slot("digest", (), now, self.roster) if over and urgency == "notice" else None
+        quiet = (
+            {} if loud else {person: self.roster.quiet_until(person, now) for person in self.roster.people}
+        )
         return Telling(
             change.rule,
             change.target,
@@ -123,38 +178,247 @@ class Teller:
             reopens=over,
             closing=closing,
             severity=Severity.INFO,
-            keeps_s=KEEPS[URGENCY_OF[change.severity.word]].total_seconds(),
+            keeps_s=KEEPS[urgency].total_seconds(),
+            hold={person: until for person, until in quiet.items() if until is not None},
+            hold_all=slot.at if slot is not None and not loud else None,
+            past={language: self._words_for("past", change, language) for language in self._words}
+            if words and over
+            else {},
         )
 
-    def _rows(
-        self, change: AlertChange, now: datetime, urgency: Urgency, kind: str, broken: Set[str]
-    ) -> Iterator[Outgoing]:
-        critical = urgency == "critical"
-        for call in self.calls(change.rule, change.target, urgency, now, broken):
-            language = self._roster.people[call.person].language or self._language
-            what = kind if call.level == 1 else "escalate"
-            spoken = kind if call.level == 1 or call.at_once else "escalate"
-            subject, text = self._words_for(spoken, change, language)
-            end = call.at + KEEPS[urgency]
-            for way, contact in enumerate(call.contacts):
-                yield Outgoing(
-                    what,
-                    call.level,
-                    call.person,
-                    contact.channel,
-                    contact.to,
-                    way,
-                    language,
-                    subject,
-                    text,
-                    change.rule,
-                    self._variables(change, language),
-                    change.severity,
-                    critical,
-                    # the other ways of somebody who is told nothing critical lie in reserve until one fails
-                    call.at + way * NEXT_WAY if critical or way == 0 else end,
-                    end,
+    def again(
+        self,
+        change: AlertChange,
+        now: datetime,
+        *,
+        spoken: str = "repeat",
+        people: frozenset[str] = frozenset(),
+        at: datetime | None = None,
+        pile: str = "",
+    ) -> Telling:
+        """The same people once more, as long as it is so and nobody has answered.
+
+        Args:
+            change: What is so now; ``at``: now.
+            now: On the gateway's clock.
+            spoken: Which sentence.
+            people: Only these.
+            at: When; unset: now.
+            pile: See :class:`gateway.model.Outgoing`.
+        """
+        urgency = URGENCY_OF[change.severity.word]
+        rule = self.rules.get(change.rule)
+        loud = urgency == "critical" or (rule is not None and rule.never_quiet)
+        due = at or now
+        spare = frozenset(
+            person for person in self.roster.people if not loud and self.roster.quiet_until(person, due)
+        )
+        words: dict[str, tuple[str, str]] = {
+            language: self._words_for(spoken, change, language) for language in self._words
+        }
+        keeps = KEEPS[urgency] if not pile else timedelta(hours=12)
+        lines: dict[str, str] = {
+            language: self._line(pile, words[language][0], change, language) for language in self._words
+        }
+        again = Again(
+            words, due, people=people, spare=spare, pile=pile, keeps_s=keeps.total_seconds(), lines=lines
+        )
+        return Telling(change.rule, change.target, _occurrence(change), change.at, now, again=again)
+
+    def answering(
+        self, rule: str, target: str, now: datetime, broken: Set[str] = frozenset()
+    ) -> Callout | None:
+        """The group of this rule of which each must answer himself; None when it has none."""
+        written = self.rules.get(rule)
+        groups = self.roster.settings.groups
+        for name in written.tell if written is not None else ():
+            group = groups.get(name)
+            if group is not None and group.must_all_ack:
+                call = self.roster.call_out(group, now, frozenset(), broken)
+                people = tuple(one.person for one in call.waiting)
+                people += tuple(one.person for one in call.unreachable if one.person is not None)
+                return Callout(group.name or name, people, group.chase)
+        return None
+
+    def next_level(
+        self,
+        change: AlertChange,
+        now: datetime,
+        *,
+        began: datetime,
+        reached: datetime,
+        broken: Set[str] = frozenset(),
+    ) -> Telling | None:
+        """The levels above those who know, although somebody has taken it on; None: there are none.
+
+        Args:
+            change: What is so now.
+            now: On the gateway's clock.
+            began: When the ladder began that they are on.
+            reached: Whose turn came before that knows.
+            broken: Channels that do not work now.
+        """
+        urgency = URGENCY_OF[change.severity.word]
+        calls = self.calls(change.rule, change.target, urgency, began, broken)
+        level = max((call.level for call in calls if call.at <= reached), default=0)
+        above = [call for call in calls if call.level > level]
+        if not above:
+            return None
+        first = min(call.at for call in above)
+        calls = [replace(call, at=now + (call.at - first), at_once=True, quiet=False) for call in above]
+        rows = self._rows(calls, change, now, kind="escalate", manner=Manner("no_order"))
+        return Telling(
+            change.rule, change.target, _occurrence(change), change.at, now, tuple(rows), reopens=True
+        )
+
+    def next_round(self, rule: Rule, now: datetime) -> datetime | None:
+        """When what waits for a round is told for the next one, if it is still so: as soon as this one begins."""
+        slot = batches.slot(rule.batch, rule.tell, now, self.roster)
+        if slot is None or slot.pile != "round":
+            return None
+        return slot.joins or slot.round
+
+    def round_told(self, rule: Rule, now: datetime) -> datetime | None:
+        """When the next round is told; None: nothing is."""
+        slot = batches.slot(rule.batch, rule.tell, now, self.roster)
+        return slot.at if slot is not None and slot.pile == "round" else None
+
+    def person(self, by: str) -> str:
+        """Whom somebody means by a name: slug or name; empty: nobody here."""
+        if by in self.roster.people:
+            return by
+        return next((slug for slug, one in self.roster.people.items() if one.name == by), "")
+
+    def keeps(self, severity: Severity) -> timedelta:
+        """How long ago something may have happened and is still told."""
+        return KEEPS[URGENCY_OF[severity.word]]
+
+    def watches_fire(self, device: str) -> bool:
+        """Whether a rule for fire looks at a device."""
+        return any(
+            rule.fire and chosen(rule.for_each, device, self.devices.get(device))
+            for rule in self.rules.values()
+        )
+
+    def silence(self, silent: int, of: int, source: str) -> Fact:
+        """Why a source is said to be silent."""
+        return Fact("source_silent", {"silent": str(silent), "of": str(of), "source": source})
+
+    def out_of_service(self, device: str, until: datetime, by: str, why: str, now: datetime) -> Telling:
+        """Who answers for the village knows that nothing watches for fire there (alerting reference 4.11)."""
+        cell = self._cell_of(device)
+        rows = []
+        for one in self.roster.answers(cell, 3, now).people if cell else ():
+            language = self.roster.people[one.person].language or self._language
+            say = self._words[language]
+            known = self.devices.get(device)
+            place = (known.settings.name if known is not None else "") or device
+            end = f"{until.astimezone(self._zone):%m-%d %H:%M}"
+            subject = say("tell.out_of_service", place=place)
+            text = say("tell.out_of_service_text", until=end, by=by, why=why)
+            contact = one.contacts[0]
+            rows.append(
+                Outgoing(
+                    "firing", 3, one.person, contact.channel, contact.to, 0, language, subject, text, "maintenance",
+                    {"title": subject, "place": place, "reason": why}, Severity.YELLOW, False, now,
+                    now + KEEPS["warning"],
                 )
+            )  # fmt: skip
+        return Telling("maintenance", device, to_ms(now), now, now, tuple(rows))
+
+    def _rows(
+        self, calls: Sequence[_Call], change: AlertChange, now: datetime, *, kind: str, manner: Manner
+    ) -> Iterator[Outgoing]:
+        for call in calls:
+            language = self.roster.people[call.person].language or self._language
+            what = kind if call.level == 1 else "escalate"
+            first = manner.spoken or kind
+            spoken = first if call.level == 1 or call.at_once else "escalate"
+            place = self._placed(call, change, now, manner)
+            if place is None:
+                continue
+            subject, text = self._words_for(spoken, change, language)
+            for way, contact in enumerate(call.contacts):
+                yield replace(
+                    place,
+                    kind=what,
+                    channel=contact.channel,
+                    address=contact.to,
+                    way=way,
+                    language=language,
+                    subject=subject,
+                    text=text,
+                    template=change.rule,
+                    variables=self._variables(change, language),
+                    line=self._line(place.pile, subject, change, language),
+                    # the other ways of somebody who is told nothing critical lie in reserve until one fails
+                    not_before=place.not_before + way * NEXT_WAY
+                    if place.critical or way == 0
+                    else place.expires_at,
+                )
+
+    def _placed(self, call: _Call, change: AlertChange, now: datetime, manner: Manner) -> Outgoing | None:
+        """When somebody is told, and with what else; None: it is not his turn."""
+        rule = self.rules.get(change.rule)
+        urgency = URGENCY_OF[change.severity.word]
+        loud = rule is not None and rule.never_quiet
+        plain = _blank(call, change.severity, critical=urgency == "critical")
+        if urgency == "critical":
+            fire = rule is not None and rule.fire
+            return replace(
+                plain,
+                not_before=call.at,
+                expires_at=call.at + KEEPS[urgency],
+                urgent=fire,
+                gather="fire" if fire else "",
+            )
+        if manner.below and call.level > 1 and not call.at_once:
+            return None
+        batch = rule.batch if rule is not None else ""
+        if batch or (urgency == "notice" and not loud):
+            if call.level > 1 and not call.at_once:
+                return None
+            roles = [*(rule.tell if rule is not None else ()), *self.roster.people[call.person].roles]
+            slot = batches.slot(batch or "digest", roles, now, self.roster)
+            if slot is not None:
+                quiet = None if loud else self.roster.quiet_until(call.person, slot.at)
+                at = quiet or slot.at
+                return replace(
+                    plain,
+                    pile=slot.pile,
+                    not_before=at,
+                    expires_at=max(slot.until, at + HOUR),
+                    joins=slot.joins,
+                )
+        if call.quiet:
+            return replace(plain, pile="quiet", not_before=call.at, expires_at=call.at + KEEPS[urgency])
+        if manner.flood:
+            at = now + FLOOD_DIGEST
+            return replace(plain, pile="flood", not_before=at, expires_at=at + KEEPS[urgency])
+        at = call.at + GROUP_WAIT if call.at <= now else call.at
+        key = f"{self._cell_of(change.target)}/{_family(change.rule, rule)}"
+        return replace(plain, pile="group", gather=key, not_before=at, expires_at=at + KEEPS[urgency])
+
+    def _line(self, pile: str, subject: str, change: AlertChange, language: Language) -> str:
+        facts = self._variables(change, language)
+        say = self._words[language]
+        if pile == "round":
+            rule = self.rules.get(change.rule)
+            figure = self._figure(change, rule)
+            return say("list.stop", place=facts["place"], figure=figure).strip()
+        return say("list.line", subject=subject, time=facts["time"])
+
+    def _figure(self, change: AlertChange, rule: Rule | None) -> str:
+        """What was judged, with its unit, where the facts say so."""
+        del rule
+        for fact in change.facts:
+            if "figure" in fact.values:
+                return f"{fact.values['figure']} {fact.values.get('unit', '')}".strip()
+        return "" if change.value is None else f"{change.value:.3g}"
+
+    def _cell_of(self, target: str) -> str:
+        device = self.devices.get(target.partition(":")[0])
+        return (device.settings.cell if device is not None else None) or self._middle() or ""
 
     def calls(
         self, rule: str, target: str, urgency: Urgency, now: datetime, broken: Set[str] = frozenset()
@@ -171,10 +435,10 @@ class Teller:
     def _all_calls(
         self, rule: str, target: str, urgency: Urgency, now: datetime, broken: Set[str]
     ) -> Iterator[_Call]:
-        written = self._rules.get(rule)
+        written = self.rules.get(rule)
         tells = list(written.tell) if written is not None else [TECHNICIAN]
         never_quiet = written is not None and written.never_quiet
-        device = self._devices.get(target.partition(":")[0])
+        device = self.devices.get(target.partition(":")[0])
         cell = (device.settings.cell if device is not None else None) or self._middle()
         posts: list[str | None] = []
         grouped = unknown = False
@@ -195,7 +459,7 @@ class Teller:
             posts.append(own if own is not None and self._is_post(cell, own) else None)
         for role in posts or [None]:
             plan = escalation.plan(
-                self._roster, cell, urgency, now, role=role, never_quiet=never_quiet, broken=broken
+                self.roster, cell, urgency, now, role=role, never_quiet=never_quiet, broken=broken
             )
             yield from self._climb(plan, urgency, now, above=not posts)
 
@@ -203,37 +467,39 @@ class Teller:
         self, plan: escalation.Plan, urgency: Urgency, now: datetime, *, above: bool
     ) -> Iterator[_Call]:
         """The turns of a ladder; ``above``: a group stands for level 1, nobody else is told before his own time."""
-        after = self._roster.settings.ladders.of(urgency).after
+        after = self.roster.settings.ladders.of(urgency).after
         for step in plan.steps:
             if above and (step.level == 1 or step.level > len(after)):
                 continue
             for told in step.told:
                 at = max(told.at, now + after[step.level - 1]) if above else told.at
-                yield _Call(told.person, told.contacts, at, step.level, step.at_once and not above)
+                yield _Call(
+                    told.person, told.contacts, at, step.level, step.at_once and not above, told.quiet
+                )
 
     def _called(
         self, group: Group, urgency: Urgency, now: datetime, broken: Set[str], *, never_quiet: bool
     ) -> Iterator[_Call]:
         loud = never_quiet or urgency == "critical"
-        for one in self._roster.call_out(group, now, frozenset(), broken).waiting:
-            until = None if loud else self._roster.quiet_until(one.person, now)
-            yield _Call(one.person, one.contacts, until or now, 1, at_once=False)
+        for one in self.roster.call_out(group, now, frozenset(), broken).waiting:
+            until = None if loud else self.roster.quiet_until(one.person, now)
+            yield _Call(one.person, one.contacts, until or now, 1, at_once=False, quiet=until is not None)
 
     def _group(self, name: str, cell: str | None) -> Group | None:
         """A group of the site, or everybody with a role that nobody has in or above the cell."""
-        group = self._roster.settings.groups.get(name)
+        group = self.roster.settings.groups.get(name)
         if group is not None or self._is_post(cell, name):
             return group
-        if any(name in person.roles for person in self._roster.people.values()):
+        if any(name in person.roles for person in self.roster.people.values()):
             return Group(roles=[name])
         return None
 
     def _is_post(self, cell: str | None, role: str) -> bool:
-        return cell is not None and self._roster.post(cell, 1, role) is not None
+        return cell is not None and self.roster.post(cell, 1, role) is not None
 
     def _middle(self) -> str | None:
         """Who answers for what lies in no cell: the village, else the largest there is."""
-        cells = self._roster.cells
+        cells = self.roster.cells
         order = sorted(cells, key=lambda slug: (cells[slug].kind != "village", -cells[slug].level))
         return order[0] if order else None
 
@@ -250,18 +516,24 @@ class Teller:
         say = self._words[language]
         facts = self._variables(change, language)
         subject = say(f"tell.{what}", severity=facts["severity"], title=facts["title"], place=facts["place"])
-        lines = [say("tell.facts", time=facts["time"], reason=facts["reason"])]
+        if what == "past":
+            start, end = (
+                f"{at.astimezone(self._zone):%m-%d %H:%M}" for at in (change.since or change.at, change.at)
+            )
+            lines = [say("tell.span", start=start, end=end, reason=facts["reason"])]
+        else:
+            lines = [say("tell.facts", time=facts["time"], reason=facts["reason"])]
         if facts["cell"]:
             lines.append(say("tell.where", cell=facts["cell"]))
         return subject, "\n".join(lines)
 
     def _variables(self, change: AlertChange, language: Language) -> dict[str, str]:
         say = self._words[language]
-        rule = self._rules.get(change.rule)
+        rule = self.rules.get(change.rule)
         slug, _, part = change.target.partition(":")
-        device = self._devices.get(slug)
+        device = self.devices.get(slug)
         place = (device.settings.name if device is not None else "") or slug
-        cell = self._roster.cells.get((device.settings.cell if device is not None else None) or "")
+        cell = self.roster.cells.get((device.settings.cell if device is not None else None) or "")
         at = change.since if change.since is not None and change.after in _OPEN else change.at
         return {
             "title": rule.title(language) if rule else say.maybe(f"rule.{change.rule}", change.rule),
@@ -272,6 +544,19 @@ class Teller:
             "value": "" if change.value is None else f"{change.value:g}",
             "cell": (cell.name if cell is not None else "") or "",
         }
+
+
+def _family(name: str, rule: Rule | None) -> str:
+    """What kind of rule it is: the kind of its devices, else the first word of its id."""
+    if rule is not None and rule.for_each.kind != "any":
+        return rule.for_each.kind
+    return name.partition("-")[0]
+
+
+def _blank(call: _Call, severity: Severity, *, critical: bool) -> Outgoing:
+    return Outgoing(
+        "", call.level, call.person, "", "", 0, "", "", "", "", {}, severity, critical, call.at, call.at
+    )
 
 
 def acknowledgement(rule: str, target: str, by: str, now: datetime) -> Telling:

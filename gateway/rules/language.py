@@ -20,6 +20,10 @@ _AMOUNT = re.compile(r"\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))\s*(\S*)\s*")
 _INTERVALS = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*intervals?\s*")
 _TIMES = re.compile(r"\s*([0-9]+)\s*(?:within\s+(.+))?")
 _CLOCK = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])")
+BATCH_DAYS = {
+    **dict(zip(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"), range(7), strict=True)),
+    **dict(zip(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), range(7), strict=True)),
+}  # fmt: skip
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -97,6 +101,15 @@ def _clock(value: Any) -> Any:
     if minutes > 24 * 60:
         raise ValueError(f"{value!r} is later than 24:00")
     return minutes
+
+
+def _batch(value: Any) -> Any:
+    word, _, clock = value.strip().rpartition(" ") if isinstance(value, str) else ("", "", "")
+    if value in {"", "next_round", "digest"}:
+        return value
+    if not _CLOCK.fullmatch(clock) or clock == "24:00" or (word and word.lower() not in BATCH_DAYS):
+        raise ValueError(f"{value!r} is no time to be told; write next_round, digest, 08:00 or monday 08:00")
+    return value.strip()
 
 
 Written = Annotated[Amount, BeforeValidator(_amount)]
@@ -336,7 +349,12 @@ class Rule(Strict):
         blind: How long without a usable reading is too long; default six intervals, two hours at least.
         judge: Flags that count; by default GOOD and UNKNOWN, for safety quantities also SUSPECT and FAIL.
         confirmed_by: A second witness.
-        tell: Roles that are told; batch, never_quiet, parent: how (for the telling of alerts).
+        tell: Roles that are told.
+        batch: When less than critical is told: ``next_round``, ``digest``, ``08:00``, ``monday 08:00``.
+        never_quiet: Quiet hours do not count. fire: Nobody can shelve it, it never counts as repeating itself, and
+            only the provider's own limits hold it up.
+        parent: The rule that speaks for this one: while it fires for the gateway, the same device, source or cell,
+            this one is not told.
         order: ``auto``: firing opens a work order, which closes by itself when it is over unless it was orange or red.
         scenario: Its own test.
     """
@@ -361,8 +379,9 @@ class Rule(Strict):
     judge: list[Literal["GOOD", "UNKNOWN", "SUSPECT", "FAIL"]] | None = None
     confirmed_by: Confirmed | None = None
     tell: Slugs = Field(default_factory=list)
-    batch: str = ""
+    batch: Annotated[str, BeforeValidator(_batch)] = ""
     never_quiet: bool = False
+    fire: bool = False
     parent: Slug | None = None
     order: Literal["auto", "none"] = "none"
     scenario: Annotated[Story, BeforeValidator(_story)] | None = None

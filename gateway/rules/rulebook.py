@@ -79,6 +79,7 @@ class Rulebook:
         self._quantities = quantities
         self._ears: dict[str, list[_Ear]] = {}
         self._instances: dict[Key, Instance] = {}
+        self._of_rule: dict[str, list[Instance]] = {}
         self._witnesses: dict[Key, Instance] = {}
         self._timers: list[tuple[float, int, Instance]] = []
         self._number = count()
@@ -228,6 +229,11 @@ class Rulebook:
             return
         instance.adopt(state, severity, event.at.timestamp())
         self._noted((rule, target), instance)
+
+    def standing(self, rule: str) -> Iterator[tuple[str, AlertState, bool]]:
+        """Where a rule stands for each target, and whether its newest reading could not be used."""
+        for instance in self._of_rule.get(rule, ()):
+            yield instance.target, instance.state, instance.unknown
 
     def knows(self, rule: str, target: str) -> bool:
         """Whether something of this rule and target is not at rest."""
@@ -429,6 +435,8 @@ class Rulebook:
             device = self._devices.get(target.partition(":")[0])
             period = device.period.total_seconds() if device is not None else DEFAULT_PERIOD_S
             instance = shelf[key] = Instance(plan, target, period)
+            if witness is None:
+                self._of_rule.setdefault(plan.rule.id, []).append(instance)
             if self._now is not None and instance.rearm(self._now) < INF:
                 self._arm(instance)
         return instance

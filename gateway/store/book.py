@@ -25,9 +25,11 @@ from gateway.contracts import Entry, Rollup
 from gateway.model import Event, Flag, Reading
 from gateway.store import lite
 from gateway.store.codes import CODES, CodesTable
+from gateway.store.desk import DESK, DeskTable
 from gateway.store.moments import from_ms, to_ms
 from gateway.store.orders import ORDERS, OrdersTable
 from gateway.store.outbox import OUTBOX, OutboxTable
+from gateway.store.posting import PILES
 
 STEPS = (
     """
@@ -51,6 +53,8 @@ STEPS = (
     CREATE INDEX parked_by ON parked(consumer, id)
     """,
     OUTBOX,
+    PILES,
+    DESK,
     ORDERS,
     CODES,
 )
@@ -103,6 +107,7 @@ class Book:
             raise
         lite.sync_folder(path.parent)
         self.outbox = OutboxTable(self._db)
+        self.desk = DeskTable(self._db)
         self.orders = OrdersTable(self._db)
         self.codes = CodesTable(self._db)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from gateway.model import Delivery, Event, Flag, Reading, Telling
+from gateway.model import Delivery, Event, Flag, Note, Reading, Telling
 from gateway.store.book import clean
 from gateway.store.doubt import Belief
 from gateway.store.moments import to_ms
@@ -25,6 +25,7 @@ class Group:
     rows: list[Row] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     tellings: list[Telling] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 class Intake:
@@ -51,6 +52,7 @@ class Intake:
                 elif isinstance(item, Event):
                     group.events.append(item)
             group.tellings += delivery.tellings
+            group.notes += delivery.notes
         return group
 
     def recall(self, readings: Iterable[Reading], *, newer_only: bool) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from gateway import clock as clocks
 from gateway.clock import Clock
 from gateway.contracts import Entry, Rollup
 from gateway.errors import OrderRefused
-from gateway.model import Delivery, Event, Order, Reading
+from gateway.model import Delivery, Event, Note, Order, Reading
 from gateway.settings import StoreSettings
 from gateway.store.backup import back_up
 from gateway.store.book import Book, Parked
@@ -161,6 +161,24 @@ class Journal:
         with self._reading() as reader:
             return reader.events_before(before, limit, kind=kind, source=source)
 
+    def events_between(
+        self,
+        start: datetime,
+        end: datetime,
+        kinds: Sequence[str],
+        *,
+        source: str | None = None,
+        limit: int = 1000,
+    ) -> list[Entry]:
+        """Events of some kinds by the time they happened, newest first."""
+        with self._reading() as reader:
+            return reader.events_between(start, end, kinds, source=source, limit=limit)
+
+    def evidence_of(self, source: str, kinds: Collection[str], start: datetime, end: datetime) -> str | None:
+        """What a message about an event can show; see :meth:`Reader.evidence_of`."""
+        with self._reading() as reader:
+            return reader.evidence_of(source, kinds, start, end)
+
     def readings(self, series: str, start: datetime, end: datetime, limit: int = 1_000_000) -> list[Reading]:
         """One series from ``start`` up to before ``end``, by time, each time once."""
         with self._reading() as reader:
@@ -230,6 +248,10 @@ class Journal:
     def outbox(self, work: Callable[[OutboxTable], T]) -> T:
         """Something done to the outbox, in one transaction, after everything appended before. Raises Unavailable."""
         return self._writer.ask(lambda: self._keeper.books.write(lambda book: work(book.outbox)))
+
+    def desk_notes(self) -> list[Note]:
+        """What the desk of alerts had written down, oldest kind first. Raises Unavailable."""
+        return self._writer.ask(lambda: self._keeper.books.write(lambda book: book.desk.notes()))
 
     def change(self, work: Callable[[Book], T]) -> T:
         """Something done to the book in one transaction, after everything appended before. Raises Unavailable.

@@ -162,11 +162,11 @@ class Keeper:
             buckets = {row.at // TEN_MINUTES_MS for row in group.rows}
             self.rolling.touch((number * TEN_MINUTES_MS for number in buckets), self.clock.monotonic())
             group.rows = []
-        if group.events or group.tellings:
+        if group.events or group.tellings or group.notes:
             known = self.books.write(lambda book: _write_events(book, group))
             self.counters.events += len(group.events) - known
             self.counters.duplicates += known
-            group.events, group.tellings = [], []
+            group.events, group.tellings, group.notes = [], [], []
         self.counters.commits += 1
         self.counters.last_commit = self.clock.monotonic()
 
@@ -346,4 +346,5 @@ def _write_events(book: Book, group: Group) -> int:
     for telling in group.tellings:
         book.outbox.tell(telling)
         book.codes.add(telling.codes, to_ms(telling.now))
+    book.desk.keep(group.notes)
     return known

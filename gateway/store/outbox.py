@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Literal, Protocol
 
-from gateway.model import Outgoing, Severity, Telling
-from gateway.store.moments import to_ms
+from gateway.model import Severity, Telling
+from gateway.store.posting import ALERT, Posting, clean
+from gateway.store.posting import TOLD as TOLD_STATES
 
 OUTBOX = """
     CREATE TABLE outbox(id INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL, target TEXT NOT NULL,
@@ -32,29 +34,39 @@ OUTBOX = """
                               PRIMARY KEY(rule, target)) WITHOUT ROWID
 """
 LEASE_MS = 60_000  # alerting reference 4.8
-NEXT_WAY_MS = 120_000  # critical: the person's next channel each 2 min until delivered (4.8)
-KEPT_MS = 90 * 86_400_000  # addresses are personal data: what is settled is forgotten after 90 days
+SENT_KEPT_MS = 25 * 3_600_000  # the longest limit of a telephone is a day
 TRIES_OF_A_WAY = (
     5  # then the next channel of somebody who is told something less than critical is tried as well
 )
 LONGEST_WORDS = 300
-TOLD = ("person", "channel", "kind", "level", "state", "not_before", "settled_at", "attempts", "why")
+TOLD = ("person", "channel", "kind", "level", "state", "not_before", "settled_at", "attempts", "why", "pile")
 TOLD_SQL = (
-    "SELECT person, channel, kind, level, state, not_before, settled_at, attempts, last_error FROM outbox"
+    "SELECT person, channel, kind, level, state, not_before, settled_at, attempts, last_error, pile FROM outbox"
     " WHERE rule = ? AND target = ? AND (way = 0 OR state <> 'cancelled' OR attempts > 0) AND occurrence ="
     " (SELECT max(occurrence) FROM outbox WHERE rule = ? AND target = ?) ORDER BY not_before, id"
 )
+MOST_TOGETHER = 500
+ROUTES = ("round", "addendum")  # a list of its own, in walking order
+_DUE = (
+    "state = 'queued' AND channel = ? AND next_at <= ?"
+    " AND NOT (kind = 'resolved' AND EXISTS (SELECT 1 FROM outbox AS other WHERE other.rule = mine.rule"
+    " AND other.target = mine.target AND other.occurrence = mine.occurrence AND other.person = mine.person"
+    " AND other.kind <> 'resolved' AND other.state = 'leased'))"
+)
 _GONE = "the site has no such channel any more"
-_TOLD = "(state IN ('leased', 'accepted', 'delivered', 'uncertain') OR perhaps = 1)"
-_ALERT = "rule = ? AND target = ?"
-_OF_PERSON = f"{_ALERT} AND occurrence = ? AND kind = ? AND level = ? AND seq = ? AND person = ?"
+_OF_PERSON = f"{ALERT} AND occurrence = ? AND kind = ? AND level = ? AND seq = ? AND person = ?"
 
 Became = Literal["accepted", "delivered", "uncertain", "retry", "failed", "broken"]
 
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """A message in a worker's hand."""
+    """A message in a worker's hand.
+
+    Attributes:
+        line: It in one line, for a list. pile: What it waited for with others.
+        others: Messages for the same person that go out with it as one, and become what it becomes.
+    """
 
     id: int
     rule: str
@@ -72,6 +84,32 @@ class Leased:
     not_before: int
     attempts: int
     created_at: int
+    line: str = ""
+    pile: str = ""
+    others: tuple[Leased, ...] = ()
+
+
+class Wait(Protocol):
+    """Why an address must be left alone for a while; its text says so to people."""
+
+    @property
+    def after(self) -> timedelta:
+        """How long."""
+
+
+class Pacing(Protocol):
+    """How often an address may be told.
+
+    Attributes:
+        shared: All addresses of the channel count as one (a bot has one limit for its whole group).
+    """
+
+    @property
+    def shared(self) -> bool:
+        """See above."""
+
+    def wait(self, sent: Sequence[float], now_s: float, *, urgent: bool) -> Wait | None:
+        """Why the next one must wait, given when the last ones went [s]; ``None``: it may go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,92 +138,22 @@ class OutboxTable:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-
-    # -- what an alert causes -----------------------------------------------------------------------------------------
+        self._posting = Posting(db)
 
     def tell(self, telling: Telling) -> None:
-        """Queue what a change of an alert causes, take back what it makes needless."""
-        alert, now = (telling.rule, telling.target), to_ms(telling.now)
-        if self._is_known(telling):
-            return
-        told = self._told(telling) if telling.closing else []
-        if telling.cancels:
-            self._cancel(alert, now)
-        if telling.reopens:
-            self._db.execute(f"DELETE FROM acknowledged WHERE {_ALERT}", alert)  # noqa: S608  # ours
-        if telling.acknowledged:
-            sql = "INSERT OR REPLACE INTO acknowledged VALUES (?, ?, ?, ?)"
-            self._db.execute(sql, (*alert, telling.acknowledged, now))
-        self._add(telling, telling.occurrence, telling.rows)
-        if told:
-            self._close(telling, told, now)
-        self._db.execute(
-            "DELETE FROM outbox WHERE created_at < ? AND state NOT IN ('queued', 'leased')", (now - KEPT_MS,)
-        )
-
-    def _is_known(self, telling: Telling) -> bool:
-        """The same change once more: what it queued is there."""
-        sql = f"SELECT 1 FROM outbox WHERE {_ALERT} AND occurrence = ? AND kind = ? AND seq = ? LIMIT 1"  # noqa: S608
-        seq = to_ms(telling.at)
-        keys = {(telling.occurrence, one.kind, seq) for one in telling.rows}
-        alert = telling.rule, telling.target
-        return any(self._db.execute(sql, (*alert, *key)).fetchone() is not None for key in keys)
-
-    def _told(self, telling: Telling) -> list[tuple[Any, ...]]:
-        """Everybody who was told of the newest occurrence, or may have been: by which way, in which language."""
-        sql = (
-            "SELECT person, channel, address, language, template, critical, occurrence, max(id) FROM outbox"  # noqa: S608
-            f" WHERE {_ALERT} AND kind <> 'resolved' AND {_TOLD} AND occurrence ="
-            f" (SELECT max(occurrence) FROM outbox WHERE {_ALERT}) GROUP BY person ORDER BY person"
-        )
-        alert = telling.rule, telling.target
-        return self._db.execute(sql, (*alert, *alert)).fetchall()
-
-    def _close(self, telling: Telling, told: Iterable[tuple[Any, ...]], now: int) -> None:
-        for person, channel, address, language, template, critical, occurrence, _ in told:
-            subject, text = telling.closing.get(language) or next(iter(telling.closing.values()))
-            row = (
-                telling.rule, telling.target, occurrence, "resolved", 0, to_ms(telling.at), person, channel, address, 0,
-                language, subject, text, f"{template}_resolved", "{}", int(telling.severity), critical, now, now,
-                now + round(telling.keeps_s * 1000), "queued", now,
-            )  # fmt: skip
-            self._insert(row)
-
-    def _add(self, telling: Telling, occurrence: int, rows: Iterable[Outgoing]) -> None:
-        for one in rows:
-            due = to_ms(one.not_before)
-            values = json.dumps(dict(one.variables), ensure_ascii=False)
-            self._insert(
-                (
-                    telling.rule, telling.target, occurrence, one.kind, one.level, to_ms(telling.at), one.person,
-                    one.channel, one.address, one.way, one.language, one.subject, one.text, one.template, values,
-                    int(one.severity), int(one.critical), due, due, to_ms(one.expires_at), "queued",
-                    to_ms(telling.now),
-                )
-            )  # fmt: skip
-
-    def _insert(self, row: tuple[object, ...]) -> None:
-        sql = (
-            "INSERT OR IGNORE INTO outbox(rule, target, occurrence, kind, level, seq, person, channel, address, way,"
-            " language, subject, text, template, variables, severity, critical, not_before, next_at, expires_at, state,"
-            " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        )
-        self._db.execute(sql, tuple(_clean(item) for item in row))
-
-    def _cancel(self, alert: tuple[str, str], now: int) -> None:
-        self._db.execute(
-            f"UPDATE outbox SET state = 'cancelled', settled_at = ? WHERE {_ALERT} AND state = 'queued'",  # noqa: S608
-            (now, *alert),
-        )
-        self._db.execute(
-            f"UPDATE outbox SET void = 1 WHERE {_ALERT} AND state = 'leased'",  # noqa: S608  # ours
-            alert,
-        )
+        """Queue what a change of an alert causes, take back what it makes needless; see :class:`Posting`."""
+        self._posting.tell(telling)
 
     # -- what a worker does -------------------------------------------------------------------------------------------
 
-    def lease(self, channel: str, now: int) -> Turn:
-        """The channel's next message, critical ones first; what has expired is put away on the way."""
+    def lease(self, channel: str, now: int, pacing: Pacing | None = None) -> Turn:
+        """The channel's next message, critical ones first; what has expired is put away on the way.
+
+        Args:
+            channel: Whose.
+            now: Now.
+            pacing: How often one address may be told; who has had too much waits, and is told all of it at once then.
+        """
         expired = self._db.execute(
             "UPDATE outbox SET state = 'expired', settled_at = ? WHERE state = 'queued' AND expires_at <= ?",
             (now, now),
@@ -193,7 +161,10 @@ class OutboxTable:
         self.recover(channel, now)
         leased = None
         while leased is None and (number := self._first(channel, now)) is not None:
-            leased = self._lease(number, now)
+            if pacing is None or not self._waits(channel, number, now, pacing):
+                leased = self._lease(number, now)
+        if leased is not None:
+            leased = replace(leased, others=tuple(self._others(leased, channel, now)))
         row = self._db.execute(
             "SELECT min(next_at) FROM outbox WHERE state = 'queued' AND channel = ? AND next_at < expires_at",
             (channel,),
@@ -202,41 +173,77 @@ class OutboxTable:
         return Turn(leased, row[0], int(newest or 0), expired)
 
     def _first(self, channel: str, now: int) -> int | None:
-        sql = (
-            "SELECT id FROM outbox AS mine WHERE state = 'queued' AND channel = ? AND next_at <= ?"
-            " AND NOT (kind = 'resolved' AND EXISTS (SELECT 1 FROM outbox AS other WHERE other.rule = mine.rule"
-            " AND other.target = mine.target AND other.occurrence = mine.occurrence AND other.person = mine.person"
-            " AND other.kind <> 'resolved' AND other.state = 'leased'))"
-            " ORDER BY critical DESC, severity DESC, id LIMIT 1"
-        )
+        sql = f"SELECT id FROM outbox AS mine WHERE {_DUE} ORDER BY critical DESC, severity DESC, id LIMIT 1"  # noqa: S608
         row = self._db.execute(sql, (channel, now)).fetchone()
         return None if row is None else int(row[0])
 
-    def _lease(self, number: int, now: int) -> Leased | None:
+    def _waits(self, channel: str, number: int, now: int, pacing: Pacing) -> bool:
+        """Whether this address has had too much lately; then whatever is due for it waits, and says why."""
+        sql = "SELECT address, urgent FROM outbox WHERE id = ?"
+        address, urgent = self._db.execute(sql, (number,)).fetchone()
+        sql = "SELECT at FROM sent WHERE channel = ? AND (address = ? OR ?) AND at > ? ORDER BY at"
+        sent = self._db.execute(sql, (channel, address, pacing.shared, now - SENT_KEPT_MS)).fetchall()
+        wait = pacing.wait([row[0] / 1000 for row in sent], now / 1000, urgent=bool(urgent))
+        if wait is None:
+            return False
+        until = now + max(1, round(wait.after.total_seconds() * 1000))
+        sql = (
+            "UPDATE outbox SET next_at = ?, waited = 1, last_error = ? WHERE state = 'queued' AND channel = ?"
+            " AND (address = ? OR ?) AND next_at <= ? AND urgent <= ?"
+        )
+        words = clean(str(wait)[:LONGEST_WORDS])
+        self._db.execute(sql, (until, words, channel, address, pacing.shared, now, urgent))
+        return True
+
+    def _others(self, first: Leased, channel: str, now: int) -> Iterator[Leased]:
+        """What goes out with it: everything due for the person that can wait; critical ones only when they had to.
+
+        A round is a list of its own, and fires are told together only with fires.
+        """
+        sql = f"SELECT urgent, waited, gather FROM outbox WHERE id = {first.id:d}"  # noqa: S608  # a number
+        urgent, waited, _ = self._db.execute(sql).fetchone()
+        among = "critical = 0" if not first.critical else "urgent = 1" if urgent else "1"
+        if first.critical and not urgent and not waited:
+            return
+        if waited and not urgent:
+            among = "urgent = 0"
+        route = "pile IN ('round', 'addendum')"
+        sql = (
+            f"SELECT id FROM outbox AS mine WHERE {_DUE} AND person = ? AND address = ? AND language = ? AND id <> ?"  # noqa: S608
+            f" AND {among} AND ({route}) = ? ORDER BY critical DESC, severity DESC, id LIMIT {MOST_TOGETHER}"
+        )
+        whose = first.person, first.address, first.language, first.id, int(first.pile in ROUTES)
+        for row in self._db.execute(sql, (channel, now, *whose)).fetchall():
+            other = self._lease(int(row[0]), now, carrier=first.id)
+            if other is not None:
+                yield other
+
+    def _lease(self, number: int, now: int, carrier: int | None = None) -> Leased | None:
         sql = (
             "SELECT id, rule, target, kind, person, address, language, subject, text, template, variables, severity,"
-            " critical, not_before, attempts + 1, created_at, occurrence FROM outbox WHERE id = ?"
+            " critical, not_before, attempts + 1, created_at, line, pile, occurrence FROM outbox WHERE id = ?"
         )
         row = self._db.execute(sql, (number,)).fetchone()
         if row[3] == "resolved":
             told = (
-                f"SELECT 1 FROM outbox WHERE {_ALERT} AND occurrence = ? AND person = ? AND kind <> 'resolved'"  # noqa: S608
-                f" AND {_TOLD} LIMIT 1"
+                f"SELECT 1 FROM outbox WHERE {ALERT} AND occurrence = ? AND person = ? AND kind <> 'resolved'"  # noqa: S608
+                f" AND {TOLD_STATES} LIMIT 1"
             )
-            if self._db.execute(told, (row[1], row[2], row[16], row[4])).fetchone() is None:
+            if self._db.execute(told, (row[1], row[2], row[18], row[4])).fetchone() is None:
                 self._state(number, "cancelled", now, "never told that it had begun")
                 return None
         sql = (
-            "UPDATE outbox SET state = 'leased', lease_until = ?, called_at = NULL, attempts = attempts + 1"
-            " WHERE id = ?"
+            "UPDATE outbox SET state = 'leased', lease_until = ?, called_at = NULL, attempts = attempts + 1,"
+            " carrier = ? WHERE id = ?"
         )
-        self._db.execute(sql, (now + LEASE_MS, number))
+        self._db.execute(sql, (now + LEASE_MS, carrier, number))
         variables, severity, critical = json.loads(row[10]), Severity(row[11]), bool(row[12])
-        return Leased(*(*row[:10], variables, severity, critical, *row[13:16]))
+        return Leased(*(*row[:10], variables, severity, critical, *row[13:18]))
 
     def call(self, number: int, now: int) -> None:
         """From here on it may arrive."""
-        self._db.execute("UPDATE outbox SET called_at = ? WHERE id = ?", (now, number))
+        sql = "UPDATE outbox SET called_at = ? WHERE id = ? OR (carrier = ? AND state = 'leased')"
+        self._db.execute(sql, (now, number, number))
 
     def recover(self, channel: str, now: int, *, at_start: bool = False) -> int:
         """Leases nobody holds any more: not called yet: again; called: critical ones again, others stay uncertain.
@@ -277,6 +284,24 @@ class OutboxTable:
             words: What the far side said.
             provider_id: Its number there.
         """
+        if became in {"accepted", "delivered", "uncertain"}:
+            self._count(number, now)
+        sql = "SELECT id FROM outbox WHERE state = 'leased' AND (id = ? OR carrier = ?) ORDER BY id"
+        for row in self._db.execute(sql, (number, number)).fetchall():
+            self._settle(int(row[0]), became, now, next_at=next_at, words=words, provider_id=provider_id)
+
+    def _count(self, number: int, now: int) -> None:
+        """One message more for this address, for its limits."""
+        sql = (
+            "INSERT INTO sent SELECT channel, address, coalesce(called_at, ?) FROM outbox"
+            " WHERE id = ? AND state = 'leased'"
+        )
+        self._db.execute(sql, (now, number))
+        self._db.execute("DELETE FROM sent WHERE at < ?", (now - SENT_KEPT_MS,))
+
+    def _settle(
+        self, number: int, became: Became, now: int, *, next_at: int, words: str, provider_id: str
+    ) -> None:
         sql = (
             "SELECT rule, target, occurrence, kind, level, seq, person, critical, attempts, void FROM outbox"
             " WHERE id = ? AND state = 'leased'"
@@ -297,8 +322,11 @@ class OutboxTable:
         elif void:
             self._state(number, "cancelled", now, words)
         else:
-            sql = "UPDATE outbox SET state = 'queued', next_at = ?, last_error = ?, lease_until = NULL WHERE id = ?"
-            self._db.execute(sql, (next_at, _clean(words[:LONGEST_WORDS]), number))
+            sql = (
+                "UPDATE outbox SET state = 'queued', next_at = ?, last_error = ?, lease_until = NULL, carrier = NULL"
+                " WHERE id = ?"
+            )
+            self._db.execute(sql, (next_at, clean(words[:LONGEST_WORDS]), number))
             if became == "broken" or (attempts >= TRIES_OF_A_WAY and not critical):
                 self._go_on(mine, number, now)
 
@@ -325,6 +353,7 @@ class OutboxTable:
             " lease_until = lease_until + :by WHERE state IN ('queued', 'leased') AND id <= :newest"
         )
         self._db.execute(sql, {"by": by, "newest": newest})
+        self._db.execute("UPDATE sent SET at = at + ?", (by,))
 
     def counts(self) -> dict[str, dict[str, int]]:
         """How many messages of each channel are in each state."""
@@ -340,7 +369,7 @@ class OutboxTable:
             "UPDATE outbox SET state = ?, settled_at = ?, last_error = ?, provider_id = ?, lease_until = NULL"
             " WHERE id = ?"
         )
-        self._db.execute(sql, (state, now, _clean(words[:LONGEST_WORDS]), _clean(provider_id), number))
+        self._db.execute(sql, (state, now, clean(words[:LONGEST_WORDS]), clean(provider_id), number))
 
     def _other_ways(self, mine: tuple[Any, ...], number: int) -> list[int]:
         sql = f"SELECT id FROM outbox WHERE {_OF_PERSON} AND id <> ? AND state = 'queued' ORDER BY way"  # noqa: S608
@@ -359,7 +388,7 @@ class OutboxTable:
             return
         rule, target, occurrence, _, level, seq, _ = mine
         alert = rule, target, occurrence, seq
-        among = f"FROM outbox WHERE {_ALERT} AND occurrence = ? AND seq = ? AND kind <> 'resolved'"
+        among = f"FROM outbox WHERE {ALERT} AND occurrence = ? AND seq = ? AND kind <> 'resolved'"
         sql = (
             f"SELECT 1 {among} AND level <= ? AND id <> ?"
             " AND state IN ('queued', 'leased', 'accepted', 'delivered', 'uncertain') LIMIT 1"
@@ -373,12 +402,7 @@ class OutboxTable:
         if row is not None and row[1] > now:
             by = row[1] - now
             sql = (
-                f"UPDATE outbox SET not_before = not_before - ?, next_at = next_at - ? WHERE {_ALERT}"  # noqa: S608
+                f"UPDATE outbox SET not_before = not_before - ?, next_at = next_at - ? WHERE {ALERT}"  # noqa: S608
                 " AND occurrence = ? AND seq = ? AND kind <> 'resolved' AND level = ? AND state = 'queued'"
             )
             self._db.execute(sql, (by, by, *alert, row[0]))
-
-
-def _clean(item: Any) -> Any:
-    """Texts that a database takes: halves of surrogate pairs out."""
-    return item.encode("utf-8", "replace").decode("utf-8") if isinstance(item, str) else item

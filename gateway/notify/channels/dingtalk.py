@@ -26,6 +26,7 @@ from gateway.contracts import ChannelContext, Delivered
 from gateway.errors import Retry, Undeliverable
 from gateway.model import Notice
 from gateway.notify.bots import EVERYBODY, judged, member, signature, unfit
+from gateway.notify.limits import CHAT
 from gateway.notify.pace import Pace
 from gateway.notify.provider import Provider, needed_secret
 from gateway.notify.text import fit, whole
@@ -63,6 +64,8 @@ class Settings(Strict):
 
 class Channel:
     """The group in which the bot sits."""
+
+    pacing = CHAT
 
     def __init__(self, settings: Settings, context: ChannelContext) -> None:
         self._settings = settings

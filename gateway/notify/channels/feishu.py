@@ -28,6 +28,7 @@ from gateway.contracts import ChannelContext, Delivered
 from gateway.errors import Undeliverable
 from gateway.model import Notice
 from gateway.notify.bots import EVERYBODY, judged, signature
+from gateway.notify.limits import CHAT
 from gateway.notify.pace import Pace
 from gateway.notify.provider import Provider, needed_secret
 from gateway.notify.text import fit, whole
@@ -58,6 +59,8 @@ class Settings(Strict):
 
 class Channel:
     """The group in which the bot sits."""
+
+    pacing = CHAT
 
     def __init__(self, settings: Settings, context: ChannelContext) -> None:
         self._settings = settings

@@ -27,6 +27,7 @@ from gateway.credentials import Secret
 from gateway.errors import DeliveryError, Undeliverable
 from gateway.model import Notice
 from gateway.notify.bots import EVERYBODY, judged, member, unfit
+from gateway.notify.limits import CHAT
 from gateway.notify.pace import Pace
 from gateway.notify.picture import problem as picture_problem
 from gateway.notify.provider import Provider, needed_secret
@@ -54,6 +55,8 @@ class Settings(Strict):
 
 class Channel:
     """The group in which the bot sits."""
+
+    pacing = CHAT
 
     def __init__(self, settings: Settings, context: ChannelContext) -> None:
         self._settings = settings

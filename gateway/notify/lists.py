@@ -1,0 +1,90 @@
+"""Several matters in one message: a digest, or a round with its stops in walking order. Pure.
+
+At most 20 lines, then "and N more" (alerting reference 4.7); of one matter only the newest truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from gateway.model import Severity
+from gateway.places import Place, length, walking_order
+from gateway.store.outbox import ROUTES, Leased
+from gateway.words import Language, Words
+
+MOST_LINES = 20
+Compose = Callable[[Leased], tuple[str, str]]
+
+
+def plain(words: Mapping[Language, Words]) -> Compose:
+    """Lists for a site without places."""
+    return Lists(words, {}, {}).compose
+
+
+class Lists:
+    """Writes lists for one site.
+
+    Args:
+        words: The texts, in every language.
+        places: Where each device is.
+        starts: Where a round begins, by device: the place of the largest cell around it.
+    """
+
+    def __init__(
+        self,
+        words: Mapping[Language, Words],
+        places: Mapping[str, Place],
+        starts: Mapping[str, Place],
+    ) -> None:
+        self._words = words
+        self._places = places
+        self._starts = starts
+
+    def compose(self, first: Leased) -> tuple[str, str]:
+        """Subject and text of a message that stands for several."""
+        say = self._words["en" if first.language == "en" else "zh"]
+        rows = newest((first, *first.others))
+        if first.pile in ROUTES:
+            return self._route(rows, say, addendum=first.pile == "addendum")
+        if len(rows) == 1:
+            return rows[0].subject, rows[0].text
+        worst = max(row.severity for row in rows)
+        subject = say("list.subject", number=len(rows), severity=say(f"severity.{Severity(worst).word}"))
+        return subject, "\n".join(_cut([row.line or row.subject for row in rows], say))
+
+    def _route(self, rows: Sequence[Leased], say: Words, *, addendum: bool) -> tuple[str, str]:
+        stops: dict[str, list[Leased]] = {}
+        for row in rows:
+            stops.setdefault(row.target.partition(":")[0], []).append(row)
+        order = list(stops)
+        start = next((self._starts[slug] for slug in stops if slug in self._starts), None)
+        way = ""
+        if start is not None:
+            places = {slug: self._places.get(slug) for slug in stops}
+            order = walking_order(start, places)
+            walked = [place for slug in order if (place := places[slug]) is not None and place.on == start.on]
+            if start.on == "earth" and walked:
+                way = say("list.way", metres=round(length([start, *walked])))
+        subject = say("list.added" if addendum else "list.round", number=len(order))
+        lines = [
+            f"{number}. "
+            + say("list.and").join(dict.fromkeys(row.line or row.subject for row in stops[slug]))
+            for number, slug in enumerate(order, 1)
+        ]
+        return subject, "\n".join([*_cut(lines, say), *([way] if way else [])])
+
+
+def newest(rows: Sequence[Leased]) -> list[Leased]:
+    """Of each matter the newest truth, in the order given."""
+    last: dict[tuple[str, str], Leased] = {}
+    for row in rows:
+        known = last.get((row.rule, row.target))
+        if known is None or row.id > known.id:
+            last[row.rule, row.target] = row
+    return [row for row in rows if last[row.rule, row.target] is row]
+
+
+def _cut(lines: list[str], say: Words) -> list[str]:
+    if len(lines) <= MOST_LINES:
+        return lines
+    return [*lines[:MOST_LINES], say("list.more", number=len(lines) - MOST_LINES)]
