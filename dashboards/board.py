@@ -41,7 +41,7 @@ from gateway.words import Phrase
 
 PAGE = Path(__file__).parent / "page"
 FRESH_S = 1.0  # a view is computed at most this often, however many people look
-WORDS_OF_THE_BOARD = ("board", "doctor", "told", "state", "tell")
+WORDS_OF_THE_BOARD = ("board", "doctor", "told", "state", "duty")
 VIEWS: Mapping[str, Callable[[Scene], Any]] = {
     "band": lambda _: {},
     "village": village,
