@@ -33,7 +33,7 @@ function list(rules, app) {
   const shown = rules.filter((rule) => !only || (only === "on") === rule.judged);
   return panel("alert", t("board_admin.rules"), h("ul.rules", shown.map((rule) => h("li", { key: rule.id }, h("a.rule-row", { href: `/board/admin/rules/${encodeURIComponent(rule.id)}` },
     h("span.rule-colours", rule.severities.map((word) => h("span", { key: word, class: `sev-${word}`, title: stateWord(word) }, icon(`s-${word}`, "sev-icon"), h("span.vh", stateWord(word))))),
-    h("span.rule-name", h("b", w.both(rule.title)), h("span.dim", rule.id)), rule.own ? h("span.chip", t("board_rule.own")) : null, rule.judged ? badge("normal", t("board_rule.on")) : badge("silent", rule.placeholder ? t("board_rule.placeholder") : t("board_rule.off")), h("span.dim.rule-tell", rule.tell.join("、")), icon("next"))))),
+    h("span.rule-name", h("b", w.both(rule.title)), h("span.dim", rule.id)), h("span.rule-flags", rule.own ? h("span.chip", t("board_rule.own")) : null, rule.judged ? badge("normal", t("board_rule.on")) : badge("silent", rule.placeholder ? t("board_rule.placeholder") : t("board_rule.off"))), h("span.dim.rule-tell", rule.tell.join("、")), icon("next"))))),
   ...["", "on", "off"].map((name) => h("button.chip-button", { key: name, type: "button", "aria-pressed": String(only === name), onclick: () => ((only = name), app.redraw()) }, name ? t(`board_rule.${name}`) : t("board_bins.every"))));
 }
 
