@@ -61,8 +61,14 @@ class Village:
         """Readings as if the sensor had said them now."""
         for value in values:
             now = self.house.clock.now()
-            await self.house.bus.put(Delivery((Reading(series_of(device, quantity), value, now, now, Flag.GOOD),)))
+            await self.house.bus.put(
+                Delivery((Reading(series_of(device, quantity), value, now, now, Flag.GOOD),))
+            )
             await asyncio.sleep(0.02)
+
+    async def phone(self, path: str = "") -> Page:
+        """Somebody else's phone: a browser of its own."""
+        return await self.page("phone", path)
 
     async def page(self, size: str, path: str = "") -> Page:
         """A window of this size; what it complains of is noted."""
@@ -74,7 +80,9 @@ class Village:
         return page
 
     def _said(self, path: str, text: str) -> None:
-        if "Failed to load resource" not in text:  # what is not offered here answers 404, and the page hides it
+        if (
+            "Failed to load resource" not in text
+        ):  # what is not offered here answers 404, and the page hides it
             self.complaints.append(f"{path}: {text}")
 
 
@@ -90,7 +98,9 @@ async def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
 async def village(folder: Path, text: str = SITE) -> AsyncIterator[Village]:
     """A living village with an operator (何值班) and a worker (孙保洁), and a browser of each size."""
     play = pytest.importorskip("playwright.async_api", reason="playwright not installed")
-    chromium = os.environ.get("VILLAGE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = (
+        os.environ.get("VILLAGE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
     if chromium is None:
         pytest.skip("no Chromium here: apt install chromium")
     (folder / "village.yaml").write_text(text, encoding="utf-8")

@@ -138,10 +138,14 @@ def test_no_page_reaches_out_of_the_village() -> None:
 def test_a_page_with_all_it_loads_weighs_less_than_200_kilobytes() -> None:
     frame = [PAGE / name for name in ("index.html", "app.css", "icons.svg", "mark.svg")]
     phrases = load_words().phrases
-    words = json.dumps({key: one.zh for key, one in phrases.items() if key.startswith(("board", "doctor", "told"))})
+    words = json.dumps(
+        {key: one.zh for key, one in phrases.items() if key.startswith(("board", "doctor", "told"))}
+    )
     chart = [path for path in (PAGE / "vendor").iterdir() if path.suffix in {".js", ".css"}]
     for page in (PAGE / "pages").glob("*.js"):
         draws = "chart.js" in page.read_text(encoding="utf-8")
         files = [*frame, *PAGE.glob("*.js"), page, *(chart if draws else [])]
-        over_the_wire = sum(len(gzip.compress(path.read_bytes())) for path in files) + len(gzip.compress(words.encode()))
+        over_the_wire = sum(len(gzip.compress(path.read_bytes())) for path in files) + len(
+            gzip.compress(words.encode())
+        )
         assert over_the_wire < HEAVIEST / 2, page.name

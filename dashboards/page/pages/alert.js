@@ -75,7 +75,7 @@ function form(one, app) {
   return h("form.panel.form", { key: "order", onsubmit: async (event) => {
     event.preventDefault();
     const said = Object.fromEntries(new FormData(event.target));
-    const made = await act(app, "/api/v1/orders", { title: said.title, text: said.text, device: one.device, rule: one.rule, target: one.target, kind: "alert" }, t("board_alert.ordered"));
+    const made = await act(app, "/api/v1/orders", one.state === "pending" || one.rule === "blind" ? { title: said.title, text: said.text, device: one.device } : { title: said.title, text: said.text, rule: one.rule, target: one.target }, t("board_alert.ordered"));
     if (made?.id) app.go(`order/${made.id}`);
   } }, h("h2", t("board_alert.order_title")),
   h("label.field", h("span", t("board_orders.title")), h("input", { name: "title", required: true, maxlength: "80", value: `${one.place} ${w.both(one.title)}` })),

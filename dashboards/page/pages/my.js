@@ -15,7 +15,7 @@ const FIRST = { red: 0, amber: 1, green: 2 };
 export async function load() {
   const queued = await waiting().catch(() => []);
   try {
-    const answer = await maybe("/api/v1/orders?mine=1");
+    const answer = await maybe("/api/v1/orders?mine=true&state=all&limit=60");
     const orders = Array.isArray(answer) ? answer : answer?.orders || null;
     if (orders) localStorage.setItem(KEPT, JSON.stringify({ at: w.now(), orders: orders.slice(0, 60) }));
     return { orders, queued, kept: null };

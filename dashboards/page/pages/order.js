@@ -57,6 +57,8 @@ async function act(one, what, body, app) {
     app.reload();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
+    if (error.body.key === "sure" && window.confirm(error.message)) return act(one, what, { ...body, sure: true }, app);
     app.toast(error.message, true);
   }
+  return null;
 }

@@ -12,7 +12,7 @@ let cell = "";
 
 export async function load() {
   const week = new Date(w.now() - 7 * 86400000).toISOString();
-  const [answer, sums] = await Promise.all([maybe("/api/v1/orders"), maybe(`/api/v1/orders/statistics?from=${week}&to=${new Date(w.now()).toISOString()}`).catch(() => null)]);
+  const [answer, sums] = await Promise.all([maybe("/api/v1/orders?state=all&limit=300"), maybe(`/api/v1/orders/statistics?from=${week}&to=${new Date(w.now()).toISOString()}`).catch(() => null)]);
   return { orders: Array.isArray(answer) ? answer : answer?.orders || null, sums };
 }
 
