@@ -134,6 +134,7 @@ export function toast(text, bad = false) {
 async function signedIn(session) {
   app.session = session;
   line.csrf = session?.csrf || "";
+  if (session) localStorage.setItem(WHO, JSON.stringify({ ...session, csrf: "" }));
   const wanted = localStorage.getItem("vg-lang") || session?.language;
   if (wanted && wanted !== w.lang()) await w.learn(wanted);
   app.site = await maybe("/api/v1/site").catch(() => null);
@@ -151,16 +152,21 @@ async function peopleNames() {
 
 async function signOut() {
   await maybe("/api/v1/session", { method: "DELETE" }).catch(() => null);
+  ["vg-who", "vg-my"].forEach((name) => localStorage.removeItem(name));
   app.session = null;
   go("sign");
 }
 
+const WHO = "vg-who";
 async function whoAmI() {
   try {
-    return await ask("/api/v1/session");
+    const session = await ask("/api/v1/session");
+    localStorage.setItem(WHO, JSON.stringify({ ...session, csrf: "" }));
+    return session;
   } catch (error) {
-    if (error instanceof Refused && [401, 404].includes(error.status)) return null;
-    return undefined; // nobody answers: a phone without a line may still show its queue
+    if (!(error instanceof Refused)) return JSON.parse(localStorage.getItem(WHO) || "null"); // a phone without a line still shows its owner's jobs
+    localStorage.removeItem(WHO);
+    return null;
   }
 }
 
@@ -288,6 +294,10 @@ async function start() {
 }
 
 async function sendQueue() {
+  if (!line.csrf && app.session && navigator.onLine && (await waiting().catch(() => [])).length) {
+    const session = await whoAmI();
+    if (session?.csrf) await signedIn(session);
+  }
   const sent = await sendAll().catch(() => 0);
   if (sent) {
     toast(t("board_queue.sent", { n: sent }));
