@@ -30,6 +30,7 @@ from gateway.clock import Clock
 from gateway.contracts import Context, Device, SinkContext, SourceHealth
 from gateway.deriver import Deriver
 from gateway.doctor import examine
+from gateway.evidence.pictures import Place
 from gateway.herald import Herald
 from gateway.judgement import Judgement
 from gateway.latest import Latest
@@ -319,6 +320,15 @@ class House:
     async def unmaintain(self, device: str, by: str) -> str:
         """Back in service; returns why not, in words, or nothing. Raises Unavailable."""
         return await self.herald.unmaintain(device, by)
+
+    async def trial(self, channel: str, person: str, by: str) -> str:
+        """A marked test message through one channel; returns under which target it is told. Raises Unavailable."""
+        return await self.herald.trial(channel, person, by)
+
+    @property
+    def evidence(self) -> Mapping[str, Place]:
+        """Where evidence lies, by source."""
+        return self.herald.evidence
 
     async def confirm(self, rule: str, target: str, by: str) -> bool:
         """A person has looked at an alert. It goes the way of every observation: written down, then judged.

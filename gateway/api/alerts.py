@@ -53,7 +53,7 @@ async def _history(asked: Asked) -> Any:
     end = given["to"] or house.clock.now() + timedelta(milliseconds=1)
     start = given["from"] or end - HISTORY
     found = await asyncio.to_thread(
-        house.journal.events_between, start - LONGEST, end, (ALERT,), limit=MOST_EVENTS
+        house.journal.events_of, start - LONGEST, end, (ALERT,), limit=MOST_EVENTS
     )
     over = closed(entry.item for entry in found if isinstance(entry.item, Event))
     return [_over_json(one, house.site) for one in over if one.ended >= start][: given["limit"]]
@@ -83,7 +83,7 @@ async def _alert(asked: Asked) -> Any:
     one = alert_of(asked, rule, target)
     now = house.clock.now()
     found = await asyncio.to_thread(
-        house.journal.events_between,
+        house.journal.events_of,
         now - HISTORY,
         now + timedelta(milliseconds=1),
         (ALERT, ACKNOWLEDGED, CONFIRMED, *MASKS),
@@ -141,16 +141,16 @@ ENDPOINTS = (
         "GET", "/api/v1/alerts/{rule}/{target}", Role.VIEWER,
         "One alert and its time line: states, acknowledgements, messages with what became of them.", _alert,
         record(more=True, rule=TEXT, target=TEXT, state=TEXT, timeline=listing(_LINE)),
-        examples={"rule": "bin-full", "target": "bin-001"},
+        examples={"rule": "bin-full", "target": "bin-1"},
     ),
     Endpoint(
         "POST", "/api/v1/alerts/ack", Role.WORKER, "I take it on: nobody else is called. On the disk when it answers.",
         _acknowledge, record(more=True, rule=TEXT, target=TEXT, state=TEXT), body=_WHICH,
-        examples={"rule": "bin-full", "target": "bin-001"},
+        examples={"rule": "bin-full", "target": "bin-1"},
     ),
     Endpoint(
         "POST", "/api/v1/alerts/confirm", Role.OPERATOR, "I have looked: a latched alert is closed.",
         _confirm, record(more=True, rule=TEXT, target=TEXT, state=TEXT), body=_WHICH,
-        examples={"rule": "bin-full", "target": "bin-001"},
+        examples={"rule": "bin-full", "target": "bin-1"},
     ),
 )  # fmt: skip

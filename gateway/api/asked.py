@@ -13,6 +13,7 @@ from starlette.requests import Request
 from gateway.accounts import LOCAL, Accounts, Principal
 from gateway.changes import Changes
 from gateway.clock import Clock
+from gateway.evidence.pictures import Place
 from gateway.model import Delivery, Reading
 from gateway.site import Site
 from gateway.store.journal import Journal
@@ -58,6 +59,13 @@ class Served(Protocol):
 
     async def acknowledge(self, rule: str, target: str, by: str) -> bool:
         """A person has taken an alert on; False when there is none. Raises Unavailable."""
+
+    async def trial(self, channel: str, person: str, by: str) -> str:
+        """A marked test message through one channel; returns under which target it is told. Raises Unavailable."""
+
+    @property
+    def evidence(self) -> Mapping[str, Place]:
+        """Where evidence lies, by source."""
 
     async def shelve(self, rule: str, target: str, until: datetime, by: str, why: str) -> str:
         """Put an alert aside for a while; returns why not, in words, or nothing. Raises Unavailable."""

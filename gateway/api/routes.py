@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from gateway.api import (
     alerts,
+    channels,
     events,
+    evidence,
     health,
     hooks,
     masks,
@@ -33,6 +35,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *rounds.ENDPOINTS,
     *people.ENDPOINTS,
     *rules.ENDPOINTS,
+    *channels.ENDPOINTS,
+    *evidence.ENDPOINTS,
     *hooks.ENDPOINTS,
     *stream.ENDPOINTS,
     *users.ENDPOINTS,

@@ -351,12 +351,6 @@ def quantities_of(rule: Rule) -> frozenset[str]:
     return frozenset(_quantities(whens))
 
 
-def events_of(rule: Rule) -> frozenset[str]:
-    """The kinds of events that make it true."""
-    whens = _walk([step.when for step in rule.all_steps()])
-    return frozenset(kind for when in whens if when.event is not None for kind in when.event.kinds)
-
-
 def _quantities(whens: Iterator[When] | list[When]) -> Iterator[str]:
     for when in _walk(whens):
         yield from when.readings

@@ -63,7 +63,7 @@ class Reader(Access):
         values = [value for _, value in wanted if value is not None]
         return [Entry(row[0], book.event_of(row[1:])) for row in self._ask_book(sql, (*values, limit))]
 
-    def events_between(
+    def events_of(
         self,
         start: datetime,
         end: datetime,
