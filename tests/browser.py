@@ -46,7 +46,7 @@ people:
   he: {name: 何值班, phones: ["+86 577 0000 0301"], channels: [{channel: sms}]}
 channels:
   sms: {type: console}
-"""  # noqa: E501  # a site file
+"""
 
 
 @dataclass
@@ -73,9 +73,9 @@ class Village:
     async def page(self, size: str, path: str = "") -> Page:
         """A window of this size; what it complains of is noted."""
         page = await self.contexts[size].new_page()
-        page.on("pageerror", lambda error: self.complaints.append(f"{path}: {error}"))
-        page.on("console", lambda line: line.type in {"error", "warning"} and self._said(path, line.text))
-        page.on("request", lambda asked: asked.url.startswith((self.house.address, "data:", "blob:")) or self.complaints.append(f"{path}: asked {asked.url}"))  # fmt: skip
+        page.on("pageerror", lambda error: self._complain(f"{path}: {error}"))
+        page.on("console", lambda line: self._said(path, line.type, line.text))
+        page.on("request", lambda asked: self._asked(path, asked.url))
         await page.goto(f"{self.house.address}/board/{path}")
         return page
 

@@ -33,7 +33,7 @@ export function view(data, app) {
         h("p.dim", t("board_alert.since", { time: w.when(one.since), ago: w.ago(one.since) })), h("p", holder(one)))),
     actions(one, app),
     asking ? form(one, app) : null,
-    one.evidence && app.can("worker") ? h("section.panel.pad-all", { key: "picture" }, h("img.evidence", { src: `/api/v1/evidence/${encodeURIComponent(one.evidence)}/thumb`, alt: t("board_alert.picture") })) : null,
+    one.evidence && app.can("worker") ? h("section.panel.pad-all", { key: "picture" }, h("img.evidence", { src: `/api/v1/evidence/${encodeURIComponent(one.evidence)}/snapshot.jpg`, alt: t("board_alert.picture") })) : null,
     one.measured && one.domain !== "camera" ? h("section.panel", { key: "chart" }, head("", w.both(one.measured.title), h("a.more", { href: `/board/device/${encodeURIComponent(one.device)}` }, t("board_nav.device"), icon("next"))), chartBox(one.device, one.measured, one.limit ? [one.limit] : [], one.age_s < 3000 ? "1h" : "24h")) : null,
     history(data));
 }
