@@ -79,11 +79,17 @@ class Village:
         await page.goto(f"{self.house.address}/board/{path}")
         return page
 
-    def _said(self, path: str, text: str) -> None:
-        if (
-            "Failed to load resource" not in text
-        ):  # what is not offered here answers 404, and the page hides it
-            self.complaints.append(f"{path}: {text}")
+    def _complain(self, text: str) -> None:
+        self.complaints.append(text)
+
+    def _asked(self, path: str, url: str) -> None:
+        if not url.startswith((self.house.address, "data:", "blob:")):
+            self._complain(f"{path}: asked {url}")
+
+    def _said(self, path: str, kind: str, text: str) -> None:
+        quiet = "Failed to load resource" in text  # what is not offered here answers 404; the page hides it
+        if kind in {"error", "warning"} and not quiet:
+            self._complain(f"{path}: {text}")
 
 
 async def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
