@@ -17,7 +17,7 @@ const listOf = (answer) => (Array.isArray(answer) ? answer : answer?.orders || a
 export function view(data, app) {
   return h("div.village", { key: "village" },
     h("h1.vh", t("board_nav.village")),
-    h("div.tiles", { key: "tiles" }, data.tiles.map(tile)),
+    h("div.tiles", { key: "tiles", css: { "--n": String(data.tiles.length) } }, data.tiles.map(tile)),
     h("section.panel.alerts-panel", { key: "alerts", "aria-label": t("board_village.alerts") }, alerts(data, app)),
     h("section.panel.map-panel", { key: "map", "aria-label": t("board_map.title") }, head("pin", t("board_map.title"), legend(data.assets)), villageMap({ assets: data.assets, cells: data.cells, picture: app.site?.map })),
     h("div.village-side", { key: "side" }, trust(data.trust), orders(data.orders), evidence(data.events, app), news(data.news)));
@@ -38,7 +38,7 @@ function alerts(data, app) {
 function tile(one) {
   return h("a.tile.panel", { key: one.domain, href: `/board/${PAGE_OF[one.domain]}`, class: `sev-${one.worst} tile-${one.domain}` },
     h("span.tile-head", icon(DOMAIN_ICON[one.domain]), h("h2", t(`board_domain.${one.domain}`))),
-    one.main || one.rain?.length ? (BODY[one.domain] || plain)(one) : h("span.tile-none", t("board_village.no_value")));
+    one.main || one.rain?.length || one.domain === "camera" ? (BODY[one.domain] || plain)(one) : h("span.tile-none", t("board_village.no_value")));
 }
 
 const sign = (one) => (one.worst === "unheard" ? null : badge(one.worst, one.bad > 1 ? `${stateWord(one.worst)} ${one.bad}` : stateWord(one.worst)));
@@ -54,6 +54,9 @@ const BODY = {
     foot(one)),
   water: (one) => h("span.tile-body", main(one, h("span.class-big", { class: `class-${one.class}` }, t(`board_class.${one.class}`)), `${w.both(one.main.title)} ${w.num(one.main.value, one.main.digits)}`),
     spark(one.spark, { limit: one.limit ?? null, state: one.worst }), foot(one)),
+  camera: (one) => h("span.tile-body", main(one, h("span.figure", h("b", String(one.seen)), h("i", t("board_village.times"))), t("board_village.in_a_day")),
+    h("span.tile-kinds", Object.entries(one.kinds).slice(0, 3).map(([kind, n]) => h("span", { key: kind }, w.say("board_event", kind), h("b", String(n))))),
+    h("span.tile-foot", h("span", one.last ? one.last.place : t("board_cameras.nothing")), one.last ? h("span.dim", w.ago(one.last.at)) : null)),
   weather(one) {
     const hour = one.rain.find((window) => window.hours === 1);
     const long = one.rain.find((window) => window.hours === 24);
