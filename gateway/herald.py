@@ -18,13 +18,12 @@ from gateway.contracts import Channel, ChannelContext
 from gateway.errors import StoreError
 from gateway.evidence.pictures import Place, to_show
 from gateway.evidence.pictures import place_of as evidence_at
-from gateway.model import AlertChange, AlertState, Delivery, Outgoing, Severity, Telling
+from gateway.model import AlertChange, AlertState, Delivery, Fact, Outgoing, Severity, Telling
 from gateway.names import roster_of
 from gateway.notify.codes import Codes
-from gateway.notify.lists import Lists
+from gateway.notify.lists import lists_of
 from gateway.notify.outbox import CLOCK_STEP_S, Lane, Outbox
 from gateway.notify.teller import Teller
-from gateway.places import place_of
 from gateway.rules.telling import acknowledged
 from gateway.site import GATEWAY, Plugin, Site, load_words
 from gateway.store.journal import Journal
@@ -57,7 +56,7 @@ class Herald:
         self._clock = clock
         self._state_dir = state_dir
         self._words: dict[Language, Words] = {language: load_words(language) for language in LANGUAGES}
-        self._lists = _lists_of(site, self._words)
+        self._lists = lists_of(roster_of(site.village), site.village.devices, self._words)
         self._outbox = Outbox(journal, clock, self._words, self._composed, self._picture)
         self._language: Language = site.village.site.language
         self.codes = Codes(self._words)
@@ -70,7 +69,7 @@ class Herald:
     def use(self, site: Site) -> None:
         """From now on the people and rules of this site count."""
         self._site = site
-        self._lists = _lists_of(site, self._words)
+        self._lists = lists_of(roster_of(site.village), site.village.devices, self._words)
         self.desk.teller = self._new_teller(site)
         self._shown = self._what_can_be_shown(site)
 
@@ -167,9 +166,11 @@ class Herald:
             told, taken = ([], None) if waiting else self._journal.told(rule, target)
             held = self.desk.masks_of(rule, target, now) + list(_held_back(told))
             answers = self.desk.answers(rule, target)
+            facts = tuple(Fact(key, values) for key, values in one.get("facts", ()))
             found.append(
                 {
                     **one,
+                    "reason_zh": self.desk.teller.reason(facts, "zh", one["reason"]),
                     "told": told,
                     "acknowledged": taken,
                     "masks": held,
@@ -192,7 +193,8 @@ class Herald:
             found.append(
                 {
                     "rule": one.rule, "target": one.target, "device": "", "name": "", "state": AlertState.FIRING.value,
-                    "severity": one.severity.word, "value": one.value, "reason": one.reason, "since": begun,
+                    "severity": one.severity.word, "value": one.value, "reason": one.reason,
+                    "facts": [[fact.key, dict(fact.values)] for fact in one.facts], "since": begun,
                     "changed": moved, "unknown": False, "tell": [],
                 }
             )  # fmt: skip
@@ -309,22 +311,8 @@ class Herald:
             words=self._words,
             language=site.village.site.language,
             zone=site.village.site.zone,
+            quantities=site.quantities,
         )
-
-
-def _lists_of(site: Site, words: Mapping[Language, Words]) -> Lists:
-    """The site's places, and where a round begins: the place of the largest cell around each device."""
-    roster = roster_of(site.village)
-    places, starts = {}, {}
-    for slug, device in site.village.devices.items():
-        place = place_of(device)
-        if place is not None:
-            places[slug] = place
-        around = [place_of(roster.cells[cell]) for cell in (roster.chain(device.cell) if device.cell else ())]
-        known = [one for one in around if one is not None]
-        if known:
-            starts[slug] = known[-1]
-    return Lists(words, places, starts)
 
 
 def _held_back(told: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

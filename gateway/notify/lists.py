@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from gateway.duty import Roster
 from gateway.model import Severity
-from gateway.places import Place, length, walking_order
+from gateway.places import Place, length, place_of, walking_order
+from gateway.settings import DeviceSettings
 from gateway.store.outbox import ROUTES, Leased
 from gateway.words import Language, Words
 
@@ -50,7 +52,7 @@ class Lists:
             return rows[0].subject, rows[0].text
         worst = max(row.severity for row in rows)
         subject = say("list.subject", number=len(rows), severity=say(f"severity.{Severity(worst).word}"))
-        return subject, "\n".join(_cut([row.line or row.subject for row in rows], say))
+        return subject, "\n".join(_cut([_line(row) for row in rows], say))
 
     def _route(self, rows: Sequence[Leased], say: Words, *, addendum: bool) -> tuple[str, str]:
         stops: dict[str, list[Leased]] = {}
@@ -74,6 +76,21 @@ class Lists:
         return subject, "\n".join([*_cut(lines, say), *([way] if way else [])])
 
 
+def lists_of(roster: Roster, devices: Mapping[str, DeviceSettings], words: Mapping[Language, Words]) -> Lists:
+    """For a site: a round begins at the place of the largest cell around its first device that has one."""
+    places: dict[str, Place] = {}
+    starts: dict[str, Place] = {}
+    for slug, device in devices.items():
+        place = place_of(device)
+        if place is not None:
+            places[slug] = place
+        around = [place_of(roster.cells[cell]) for cell in (roster.chain(device.cell) if device.cell else ())]
+        known = [one for one in around if one is not None]
+        if known:
+            starts[slug] = known[-1]
+    return Lists(words, places, starts)
+
+
 def newest(rows: Sequence[Leased]) -> list[Leased]:
     """Of each matter the newest truth, in the order given."""
     last: dict[tuple[str, str], Leased] = {}
@@ -82,6 +99,12 @@ def newest(rows: Sequence[Leased]) -> list[Leased]:
         if known is None or row.id > known.id:
             last[row.rule, row.target] = row
     return [row for row in rows if last[row.rule, row.target] is row]
+
+
+def _line(row: Leased) -> str:
+    """With the code by which it is answered, where it has one."""
+    code = row.variables.get("code", "")
+    return f"{row.line or row.subject} [{code}]" if code else row.line or row.subject
 
 
 def _cut(lines: list[str], say: Words) -> list[str]:
