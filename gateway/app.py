@@ -22,6 +22,7 @@ import gateway
 from gateway import plugins, systemd
 from gateway.accounts import Accounts
 from gateway.api import Api
+from gateway.api.pages import pages_of
 from gateway.api.plain import alert_json, event_json, reading_json
 from gateway.bus import Bus
 from gateway.changes import Changes
@@ -29,6 +30,7 @@ from gateway.clock import Clock
 from gateway.contracts import Context, Device, SinkContext, SourceHealth
 from gateway.deriver import Deriver
 from gateway.doctor import examine
+from gateway.evidence.pictures import Place
 from gateway.herald import Herald
 from gateway.judgement import Judgement
 from gateway.latest import Latest
@@ -150,7 +152,7 @@ class House:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 await self.sources.apply(group, _wanted(self.site))
-                api = Api(self)
+                api = Api(self, pages_of(self))
                 group.create_task(api.serve(), name="api")
                 ticking = group.create_task(self._tick(), name="tick")
                 watching = group.create_task(self.watch.run(), name="orders")
@@ -178,7 +180,7 @@ class House:
         site = await asyncio.to_thread(load_site, self.site.path)
         fixed = [
             part
-            for part in ("site", "store", "api")
+            for part in ("site", "store", "api", "board")
             if getattr(site.village, part) != getattr(self.site.village, part)
         ]
         rulebook = await asyncio.to_thread(self.judgement.prepare, site, dict(self.latest))
@@ -318,6 +320,15 @@ class House:
     async def unmaintain(self, device: str, by: str) -> str:
         """Back in service; returns why not, in words, or nothing. Raises Unavailable."""
         return await self.herald.unmaintain(device, by)
+
+    async def trial(self, channel: str, person: str, by: str) -> str:
+        """A marked test message through one channel; returns under which target it is told. Raises Unavailable."""
+        return await self.herald.trial(channel, person, by)
+
+    @property
+    def evidence(self) -> Mapping[str, Place]:
+        """Where evidence lies, by source."""
+        return self.herald.evidence
 
     async def confirm(self, rule: str, target: str, by: str) -> bool:
         """A person has looked at an alert. It goes the way of every observation: written down, then judged.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from gateway.alerts.desk import Desk, OrderState, Outcome
 from gateway.alerts.stages import Standing
 from gateway.clock import Clock
 from gateway.contracts import Channel, ChannelContext
-from gateway.model import AlertChange, AlertState, Delivery, Fact, Telling
+from gateway.errors import StoreError
+from gateway.evidence.pictures import Place, to_show
+from gateway.evidence.pictures import place_of as evidence_at
+from gateway.model import AlertChange, AlertState, Delivery, Fact, Outgoing, Severity, Telling
 from gateway.names import roster_of
 from gateway.notify.codes import Codes
 from gateway.notify.lists import lists_of
@@ -23,9 +27,15 @@ from gateway.notify.teller import Teller
 from gateway.rules.telling import acknowledged
 from gateway.site import GATEWAY, Plugin, Site, load_words
 from gateway.store.journal import Journal
+from gateway.store.moments import from_ms, to_ms
 from gateway.store.outbox import Leased
 from gateway.words import Language, Words
 
+LOOKED_BACK = timedelta(
+    minutes=15
+)  # an event may be that much older than the alert it raises (or its clock ahead)
+TRIAL = "test"  # the rule under which a test message stands in the outbox
+TRIAL_KEEPS = timedelta(minutes=10)
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 _log = logging.getLogger(__name__)
@@ -47,11 +57,12 @@ class Herald:
         self._state_dir = state_dir
         self._words: dict[Language, Words] = {language: load_words(language) for language in LANGUAGES}
         self._lists = lists_of(roster_of(site.village), site.village.devices, self._words)
-        self._outbox = Outbox(journal, clock, self._words, self._composed)
+        self._outbox = Outbox(journal, clock, self._words, self._composed, self._picture)
         self._language: Language = site.village.site.language
         self.codes = Codes(self._words)
         self._site = site
         self.desk = Desk(self._new_teller(site))
+        self._shown = self._what_can_be_shown(site)
         self._offset = clock.now().timestamp() - clock.monotonic()
         self._trusted = clock.trusted()
 
@@ -60,6 +71,7 @@ class Herald:
         self._site = site
         self._lists = lists_of(roster_of(site.village), site.village.devices, self._words)
         self.desk.teller = self._new_teller(site)
+        self._shown = self._what_can_be_shown(site)
 
     def stand(self, standing: Standing) -> None:
         """Where the rules stand is asked here from now on."""
@@ -162,6 +174,9 @@ class Herald:
                     "told": told,
                     "acknowledged": taken,
                     "masks": held,
+                    "evidence": self._evidence_of(
+                        rule, target, datetime.fromisoformat(one["since"]) - LOOKED_BACK, now + LOOKED_BACK
+                    ),
                     **({"answers": answers} if answers else {}),
                 }
             )
@@ -208,6 +223,34 @@ class Herald:
         """Back in service; returns why not, in words, or nothing. Raises Unavailable."""
         return await self._written(self.desk.unmaintain(place, by, self._clock.now()))
 
+    async def trial(self, channel: str, person: str, by: str) -> str:
+        """Queue a marked test message, which goes the way of every other; returns under which target it is told.
+
+        Args:
+            channel: Of the site.
+            person: Of the site; must have this channel.
+            by: Who wants it.
+
+        Raises:
+            Unavailable: The disk did not take it.
+        """
+        now, one = self._clock.now(), self._site.village.people[person]
+        contact = next(each for each in one.contacts if each.channel == channel)
+        language: Language = one.language or self._site.village.site.language
+        say = self._words[language]
+        target = f"{channel}:{secrets.token_hex(4)}"
+        message = Outgoing(
+            kind="firing", level=0, person=person, channel=channel, address=contact.to, way=0, language=language,
+            subject=say("notify.test_subject"), text=f"{say('notify.test_text')}\n{by}", template="test",
+            variables={"text": by}, severity=Severity.INFO, critical=False, not_before=now,
+            expires_at=now + TRIAL_KEEPS,
+        )  # fmt: skip
+        telling = Telling(TRIAL, target, to_ms(now), now, now, rows=(message,))
+        await self._journal.append(Delivery((), tellings=(telling,)))
+        await asyncio.to_thread(self._journal.outbox, lambda _: None)
+        self.wake()
+        return target
+
     async def order_moved(self, rule: str, target: str, state: OrderState) -> None:
         """What has become of the job that an alert has caused. Raises Unavailable."""
         await self._written(self.desk.order_moved(rule, target, state, self._clock.now()))
@@ -226,6 +269,39 @@ class Herald:
 
     def _composed(self, one: Leased) -> tuple[str, str]:
         return self._lists.compose(one)
+
+    @property
+    def evidence(self) -> Mapping[str, Place]:
+        """Where evidence lies, by source."""
+        return self._shown[0]
+
+    def _evidence_of(self, rule: str, target: str, begin: datetime, end: datetime) -> str | None:
+        """What was seen when an alert began, or since; None: nothing is kept of it."""
+        kinds = self._shown[1].get(rule)
+        if not kinds:
+            return None
+        try:
+            return self._journal.evidence_of(target.partition(":")[0], kinds, begin, end)
+        except StoreError:
+            return None
+
+    def _picture(self, one: Leased) -> bytes | None:
+        """What goes with a message about a camera, as it is known now (a collision may be a hit-and-run by now)."""
+        if one.kind == "resolved" or not self.evidence:
+            return None
+        now = self._clock.now()
+        begin = from_ms(one.created_at) - LOOKED_BACK
+        number = self._evidence_of(one.rule, one.target, begin, now + LOOKED_BACK)
+        return to_show(self.evidence, number, who=one.person, at=now) if number is not None else None
+
+    def _what_can_be_shown(self, site: Site) -> tuple[dict[str, Place], dict[str, frozenset[str]]]:
+        """Where evidence lies, and which kinds of events are behind a rule."""
+        places = {
+            name: place
+            for name, plugin in site.sources.items()
+            if (place := evidence_at(plugin.settings, self._state_dir / "sources" / name)) is not None
+        }
+        return places, {plan.rule.id: plan.events for plan in site.rules.plans}
 
     def _new_teller(self, site: Site) -> Teller:
         return Teller(

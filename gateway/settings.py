@@ -236,6 +236,17 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+class BoardSettings(Strict):
+    """The village board.
+
+    Attributes:
+        public: Whoever reaches the address may look, without signing in; nothing can be changed so, and no picture of
+            a camera is shown.
+    """
+
+    public: bool = False
+
+
 class RulesSettings(Strict):
     """What this site does with the shipped rules; its own rules lie in ``rules/*.yaml`` beside the site file.
 
@@ -309,6 +320,7 @@ class Village(Strict):
     site: SiteSettings
     store: StoreSettings = StoreSettings()
     api: ApiSettings = ApiSettings()
+    board: BoardSettings = BoardSettings()
     rules: RulesSettings = RulesSettings()
     sources: dict[Slug, SourceSettings] = Field(default_factory=dict)
     devices: dict[Slug, DeviceSettings] = Field(default_factory=dict)

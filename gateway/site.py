@@ -5,7 +5,7 @@ Reading goes through ``files.py``; this module only knows what belongs together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -80,19 +80,21 @@ def site_file(path: Path) -> Path:
     return path / SITE_FILE if path.is_dir() else path
 
 
-def load_site(path: Path) -> Site:
+def load_site(path: Path, drafts: Mapping[Path, bytes] | None = None) -> Site:
     """Read and check a whole site.
 
     Args:
         path: The folder that holds ``village.yaml``, or the file itself. A folder ``catalogue/`` beside it adds device
             models or replaces shipped ones; a file ``quantities.yaml`` does the same for quantities, a folder
             ``rules/`` for rules.
+        drafts: What shall stand in some of these files, to be tried before it is written.
 
     Raises:
         SettingsError: With every fault found.
     """
     file = site_file(path)
-    document = files.read_yaml(file)
+    tried = drafts or {}
+    document = files.read_draft(file, tried)
     faults: list[Fault] = []
     quantities = load_quantities(file.parent / QUANTITIES_FILE)
     dirs = tuple(
@@ -114,7 +116,12 @@ def load_site(path: Path) -> Site:
     rules = _gather(
         faults,
         lambda: load_rules(
-            rule_files(file.parent), quantities, village.rules, document=document, around=around
+            rule_files(file.parent, tried),
+            quantities,
+            village.rules,
+            document=document,
+            around=around,
+            drafts=tried,
         ),
     )
     if faults or rules is None:
@@ -210,7 +217,10 @@ def _plugins(
             module = plugins.load(
                 kind, module_name, path=str(document.path), line=document.line(place), key=files.dotted(place)
             )
-            return Plugin(name, module, files.validated(module.Settings, document, where, own_keys(entry)))
+            settings = files.validated(module.Settings, document, where, own_keys(entry))
+            if hasattr(settings, "beside"):  # it names files: those beside the site file are meant
+                settings = settings.beside(document.path.parent)
+            return Plugin(name, module, settings)
 
         plugin = _gather(faults, build)
         if plugin is not None:

@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
-from gateway.api import alerts, events, openapi, readings, session, site, status, stream, users
+from gateway.api import (
+    alerts,
+    channels,
+    events,
+    evidence,
+    health,
+    hooks,
+    masks,
+    openapi,
+    people,
+    readings,
+    rounds,
+    rules,
+    session,
+    site,
+    status,
+    stream,
+    users,
+)
 from gateway.api.table import Endpoint
 
-ENDPOINTS: tuple[Endpoint, ...] = tuple(
-    endpoint
-    for resource in (session, status, site, readings, events, alerts, stream, users, openapi)
-    for endpoint in resource.ENDPOINTS
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *session.ENDPOINTS,
+    *status.ENDPOINTS,
+    *health.ENDPOINTS,
+    *site.ENDPOINTS,
+    *readings.ENDPOINTS,
+    *events.ENDPOINTS,
+    *alerts.ENDPOINTS,
+    *masks.ENDPOINTS,
+    *rounds.ENDPOINTS,
+    *people.ENDPOINTS,
+    *rules.ENDPOINTS,
+    *channels.ENDPOINTS,
+    *evidence.ENDPOINTS,
+    *hooks.ENDPOINTS,
+    *stream.ENDPOINTS,
+    *users.ENDPOINTS,
+    *openapi.ENDPOINTS,
 )

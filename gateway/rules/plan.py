@@ -346,7 +346,15 @@ def _walk(whens: Iterator[When] | list[When]) -> Iterator[When]:
         yield from _walk([*(when.any_of or ()), *(when.all_of or ()), *([when.not_] if when.not_ else [])])
 
 
-def _quantities(whens: Iterator[When]) -> Iterator[str]:
+def quantities_of(rule: Rule) -> frozenset[str]:
+    """Everything it wants to hear."""
+    whens = [step.when for step in rule.all_steps()]
+    whens += [step.clear for step in rule.all_steps() if step.clear is not None]
+    whens += [rule.confirmed_by.when] if rule.confirmed_by is not None else []
+    return frozenset(_quantities(whens))
+
+
+def _quantities(whens: Iterator[When] | list[When]) -> Iterator[str]:
     for when in _walk(whens):
         yield from when.readings
 

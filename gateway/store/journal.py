@@ -18,7 +18,7 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -160,6 +160,24 @@ class Journal:
         """Events below a seq (none: all), newest first; of a kind or a source only, where these are given."""
         with self._reading() as reader:
             return reader.events_before(before, limit, kind=kind, source=source)
+
+    def events_of(
+        self,
+        start: datetime,
+        end: datetime,
+        kinds: Sequence[str],
+        *,
+        source: str | None = None,
+        limit: int = 1000,
+    ) -> list[Entry]:
+        """Events of some kinds by the time they happened, newest first."""
+        with self._reading() as reader:
+            return reader.events_of(start, end, kinds, source=source, limit=limit)
+
+    def evidence_of(self, source: str, kinds: Collection[str], start: datetime, end: datetime) -> str | None:
+        """What a message about an event can show; see :meth:`Reader.evidence_of`."""
+        with self._reading() as reader:
+            return reader.evidence_of(source, kinds, start, end)
 
     def readings(self, series: str, start: datetime, end: datetime, limit: int = 1_000_000) -> list[Reading]:
         """One series from ``start`` up to before ``end``, by time, each time once."""
