@@ -339,9 +339,7 @@ class Desk:
 
     def _open(self, matter: Matter, *, spoken: str = "", raised: bool = False, again: bool = False) -> None:
         """The ladder begins."""
-        change = matter.change(
-            at=self._now if again else None, fresh=again and not raised, raised=raised
-        )
+        change = matter.change(at=self._now if again else None, fresh=again and not raised, raised=raised)
         urgency = URGENCY_OF[matter.severity.word]
         rule = self.teller.rules.get(matter.rule)
         waits = urgency == "notice" or (rule is not None and bool(rule.batch) and urgency != "critical")
