@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 Stretch = tuple[datetime, datetime]
@@ -57,7 +57,7 @@ def alerts_of(changes: Sequence[dict[str, Any]], *rules: str) -> list[Stretch]:
     """From when to when each alert fired, from the lines of ``village replay --rules --json``."""
     open_: dict[tuple[str, str], datetime] = {}
     found: list[Stretch] = []
-    at = datetime.min
+    at = datetime.fromtimestamp(0, UTC)
     for one in changes:
         if rules and one["rule"] not in rules:
             continue

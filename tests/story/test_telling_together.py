@@ -14,11 +14,12 @@ import yaml
 
 from gateway.app import House
 from gateway.clock import ManualClock
+from gateway.errors import SettingsError, Unavailable
 from gateway.model import Delivery, Notice, Tick
 from gateway.rulefiles import load_rules, rule_files
 from gateway.site import load_quantities
 from tests.house import house
-from tests.story.test_telling import heard, pass_, settled, told, until
+from tests.story.test_telling import _command, heard, pass_, settled, told, until
 from tests.telling import PEOPLE
 
 __all__ = ["told"]  # a fixture
@@ -125,6 +126,35 @@ async def test_a_quiet_night_and_in_the_morning_a_list_of_what_is_still_true(
         (morning,) = [one for one in told if one.to.endswith("0101")]
         assert morning.subject == "yellow: Water is acid, 1号塘"
         assert "pH 5" in morning.text
+
+
+async def test_the_same_from_the_command_line(tmp_path: Path, clock: ManualClock, capsys) -> None:
+    async with village(tmp_path, clock) as building:
+        await heard(building, "pond-1/ph", 5.0)
+        await settled(building)
+
+        async def command(*words: str) -> str:
+            state = ("--state", str(building.state_dir))
+            assert await asyncio.to_thread(_command, [*words, *state]) == 0
+            return capsys.readouterr().out
+
+        who = ("--by", "Lin")
+        await command("shelve", "acid", "pond-1", "--for", "6h", "--why", "lime", *who)
+        listed = await command("list", "--lang", "en")
+        assert "put aside  until 07-18" in listed
+        assert "Lin  lime" in listed
+        await command("unshelve", "acid", "pond-1", *who)
+        await command("maintain", "pond-1", "--for", "2d", "--why", "probe", *who)
+        assert "out of service  until 07-20" in await command("list", "--lang", "en")
+        await command("maintain", "pond-1", "--end", *who)
+        await command("ack", "acid", "pond-1", *who)
+        listed = await command("list", "--lang", "en")
+        assert "taken on by Lin" in listed
+        assert "put aside" not in listed
+        with pytest.raises(Unavailable, match="too long"):
+            await command("shelve", "acid", "pond-1", "--for", "2d", "--why", "lime", *who)
+        with pytest.raises(SettingsError, match="--for"):
+            await command("shelve", "acid", "pond-1", "--why", "lime", *who)
 
 
 async def test_somebody_puts_an_alert_aside_and_it_is_told_when_that_ends(
