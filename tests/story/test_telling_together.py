@@ -151,7 +151,7 @@ async def test_the_same_from_the_command_line(tmp_path: Path, clock: ManualClock
         listed = await command("list", "--lang", "en")
         assert "taken on by Lin" in listed
         assert "put aside" not in listed
-        with pytest.raises(Unavailable, match="too long"):
+        with pytest.raises(Unavailable, match="时间过长"):
             await command("shelve", "acid", "pond-1", "--for", "2d", "--why", "lime", *who)
         with pytest.raises(SettingsError, match="--for"):
             await command("shelve", "acid", "pond-1", "--why", "lime", *who)
