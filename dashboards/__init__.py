@@ -1,1 +1,1 @@
-"""What people look at: the village board, and dashboards for Grafana."""
+"""What people look at: the village board (``views/``, ``page/``), and dashboards for Grafana."""

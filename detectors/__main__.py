@@ -1,155 +1,159 @@
 """The worker as a program: look at cameras or files, and say what is seen, one line each.
 
 By hand: ``python -m detectors FILE|URL ... --kind fire --model fire.onnx --json``, or ``python -m detectors SITE``. The
-gateway starts it with ``--plan`` and writes what it must know to its standard input (see ``drivers/vision.py``).
+gateway starts it with ``--plan`` and writes what it must know to its standard input, or systemd starts it with
+``--connect SOCKET`` and it fetches the same there (see ``drivers/vision.py``).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TextIO
 
-from pydantic import ValidationError
-
+from detectors.runtime import ptz
+from detectors.runtime.archive import Archive, evidence_of
 from detectors.runtime.build import Built, build, names, pace
-from detectors.runtime.camera import Arrival, Camera
+from detectors.runtime.camera import Arrival, Camera, Reader
 from detectors.runtime.eye import Eye
-from detectors.runtime.lines import in_words, said
+from detectors.runtime.plan import Plan, by_hand, is_site, of_site, told
 from detectors.runtime.slots import Slots
+from detectors.runtime.stills import open_thermal
+from detectors.runtime.talk import Mouth, listen, reach
 from detectors.runtime.worker import Worker
-from gateway import files
-from gateway.cameras import Eyes
+from detectors.scenes.source import Scene, is_scene
 from gateway.clock import SystemClock
 from gateway.errors import Fault, SettingsError
-from gateway.settings import SiteSettings, Village, own_keys
 
 EX_CONFIG = 78
-DRIVER = "vision"
-SITE_FILE = "village.yaml"
-
-_log = logging.getLogger("detectors")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What one run of the worker is about.
-
-    Attributes:
-        eyes: Cameras and models.
-        state_dir: Where detectors keep what they learn; ``None``: nothing is kept.
-        utc_offset_s: The site's zone [s east of Greenwich].
-    """
-
-    eyes: Eyes
-    state_dir: Path | None
-    utc_offset_s: float
-
-    @property
-    def folder(self) -> Path:
-        """The folder itself; ``_run`` has seen to it."""
-        assert self.state_dir is not None
-        return self.state_dir
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run; returns the exit code."""
     args = _arguments().parse_args(argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    try:
-        plan = _plan(args)
-        return _run(plan, args)
-    except SettingsError as error:
-        for fault in error.faults:
-            _fault(fault, as_json=args.json)
-        return EX_CONFIG
-    except BrokenPipeError:  # the reader has gone
-        return 128 + signal.SIGPIPE
-
-
-def _run(plan: Plan, args: argparse.Namespace) -> int:
-    if plan.state_dir is not None:
-        return check(plan) if args.check else look(plan, args)
-    with tempfile.TemporaryDirectory(prefix="village-eyes-") as folder:  # by hand: nothing is kept
-        plan = replace(plan, state_dir=Path(folder))
-        return check(plan) if args.check else look(plan, args)
-
-
-def look(plan: Plan, args: argparse.Namespace) -> int:
-    """Build everything and look until the end."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    built = build(plan.eyes, plan.folder, plan.utc_offset_s)
-    if not args.plan and built.faults:
-        raise SettingsError(*built.faults)  # a person is there to mend it
-    mouth = Mouth(as_json=args.json)
-    worker = assemble(plan, built, mouth)
+    if args.connect is not None:
+        return _guest(args, stop)
     if args.plan:
-        threading.Thread(target=_listen, args=(worker, stop), name="ears", daemon=True).start()
+        return serve(told(json.loads(sys.stdin.readline()), args.state), sys.stdin, sys.stdout, stop)
+    return _for_a_person(args, stop)
+
+
+def serve(plan: Plan, ears: TextIO, out: TextIO, stop: threading.Event) -> int:
+    """Look for the gateway until it goes; what is wrong is said, and what is right is looked at all the same."""
+    mouth = Mouth(out, stop, as_json=True)
+    assert plan.state_dir is not None
+    built = _built(plan, plan.state_dir)
+    for fault in built.faults:
+        logging.getLogger(__name__).error("not as the site says key=%s problem=%s", fault.key, fault.problem)
+        mouth.fault(fault)
+    worker = assemble(plan, built, mouth)
+    threading.Thread(target=listen, args=(ears, worker, stop), name="ears", daemon=True).start()
     worker.run(stop)
-    return 1 if mouth.faults else 0
+    return 0
 
 
-def assemble(plan: Plan, built: Built, say: Any) -> Worker:
+def assemble(plan: Plan, built: Built, say: Mouth) -> Worker:
     """Cameras, eyes and the worker between them."""
     clock = SystemClock()
     slots: Slots[Arrival] = Slots(plan.eyes.cameras)
-    cameras, eyes = {}, {}
+    cameras, eyes, movers = {}, {}, {}
     for slug, entry in plan.eyes.cameras.items():
         watchers = built.watchers[slug]
         fps = pace(entry, watchers)
         now_s = clock.monotonic() if entry.live else 0.0
-        eyes[slug] = Eye(slug, entry, watchers, built.models, fps=fps, now_s=now_s)
-        cameras[slug] = Camera(slug, entry, fps=fps, slots=slots, clock=clock)
+        if slug in built.movers:
+            movers[slug] = ptz.of(slug, entry, built.movers[slug], clock)
+        where = movers.get(slug)
+        eyes[slug] = Eye(slug, entry, watchers, built.models, fps=fps, now_s=now_s, where=where)
+        opener: Callable[[], Reader] | None = None
+        if slug in built.thermal:
+            opener = partial(open_thermal, entry, built.thermal[slug], fps, clock)
+        elif is_scene(entry.looks_at):
+            opener = partial(Scene, entry.looks_at, fps, clock.monotonic)
+        cameras[slug] = Camera(slug, entry, fps=fps, slots=slots, clock=clock, opener=opener)
     models = {name: built.unread.get(name, "ok") for name in plan.eyes.models}
-    return Worker(eyes, cameras, slots, clock=clock, say=say, missing=built.missing, models=models)
+    archive = None
+    if plan.state_dir is not None:
+        archive = Archive(
+            plan.eyes,
+            built,
+            plan.state_dir,
+            clock=clock,
+            mark=lambda *said: worker.marks.append(said),
+        )
+    worker = Worker(
+        eyes,
+        cameras,
+        slots,
+        clock=clock,
+        say=say,
+        missing=built.missing,
+        models=models,
+        movers=movers,
+        witness=archive,
+    )
+    return worker
 
 
-def check(plan: Plan) -> int:
-    """Say every fault, look at nothing; models are read, files and cameras are not."""
-    built = build(plan.eyes, plan.folder, plan.utc_offset_s)
-    if built.faults:
-        raise SettingsError(*built.faults)
-    return 0
+def _built(plan: Plan, folder: Path) -> Built:
+    built = build(plan.eyes, folder, plan.utc_offset_s)
+    built.evidence, faults = evidence_of(plan.eyes)
+    built.faults += faults
+    return built
 
 
-class Mouth:
-    """Says lines on standard output, for a program or for a person."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
-        self.faults = 0
-
-    def __call__(self, line: Mapping[str, Any]) -> None:
-        """One line, at once."""
-        self.faults += "fault" in line
-        text = said(line) if self._as_json else in_words(line)
-        if text:
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
-
-
-def _listen(worker: Worker, stop: threading.Event) -> None:
-    """What the gateway says after the plan: marks of operators. When it is gone, so are we."""
-    for text in sys.stdin:
+def _guest(args: argparse.Namespace, stop: threading.Event) -> int:
+    """Go to the gateway, look as long as it wants; systemd sends us again afterwards."""
+    channel = reach(args.connect, stop)
+    if channel is None:
+        return 0
+    with channel, channel.makefile("r", encoding="utf-8") as ears:
+        out = channel.makefile("w", encoding="utf-8")
         try:
-            line = json.loads(text)
-            mark = line["mark"]
-            worker.marks.append((str(mark["camera"]), str(mark["key"]), bool(mark["right"])))
-        except (ValueError, KeyError, TypeError):
-            _log.warning("not understood line=%.80r", text)
-    stop.set()
+            plan = ears.readline()
+            return serve(told(json.loads(plan), args.state), ears, out, stop) if plan else 0
+        finally:
+            with contextlib.suppress(OSError):  # what was not heard any more is not heard now
+                out.close()
+
+
+def _for_a_person(args: argparse.Namespace, stop: threading.Event) -> int:
+    mouth = Mouth(sys.stdout, stop, as_json=args.json)
+    try:
+        with tempfile.TemporaryDirectory(prefix="village-eyes-") as folder:
+            plan = _asked(args)
+            built = _built(plan, plan.state_dir or Path(folder))
+            faults = built.faults  # a person is there to mend them before anything is looked at
+            if not faults and not args.check:
+                assemble(plan, built, mouth).run(stop)
+                return 1 if mouth.faults else 0
+    except SettingsError as error:
+        faults = list(error.faults)
+    for fault in faults:
+        mouth.fault(fault)
+    return EX_CONFIG if faults else 0
+
+
+def _asked(args: argparse.Namespace) -> Plan:
+    if args.stdin:
+        return told(json.load(sys.stdin))
+    if not args.sources:
+        remedy = "name a site, a file or a camera's address"
+        raise SettingsError(Fault("", 0, "sources", "there is nothing to look at", remedy))
+    return of_site(Path(args.sources[0]), args.state) if is_site(args.sources[0]) else by_hand(args)
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -169,99 +173,12 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, help="folder in which detectors keep what they learn")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--check", action="store_true", help="say what is wrong, look at nothing")
+    parser.add_argument(
+        "--stdin", action="store_true", help=argparse.SUPPRESS
+    )  # with --check: a plan to check
     parser.add_argument("--plan", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--connect", type=Path, metavar="SOCKET", help=argparse.SUPPRESS)
     return parser
-
-
-def _plan(args: argparse.Namespace) -> Plan:
-    if args.plan:
-        given = json.loads(sys.stdin.readline())
-        return Plan(
-            Eyes.model_validate(given["eyes"]), Path(given["state_dir"]), float(given["utc_offset_s"])
-        )
-    sites = [Path(source) for source in args.sources if _is_site(source)]
-    if sites:
-        return _of_site(sites[0], args)
-    if not args.sources:
-        raise SettingsError(
-            Fault(
-                "", 0, "sources", "there is nothing to look at", "name a site, a file or a camera's address"
-            )
-        )
-    return Plan(_by_hand(args), args.state, 0.0)
-
-
-def _is_site(source: str) -> bool:
-    return not urlsplit(source).netloc and (Path(source).is_dir() or Path(source).suffix in {".yaml", ".yml"})
-
-
-def _of_site(path: Path, args: argparse.Namespace) -> Plan:
-    """The cameras of every source ``driver: vision`` of a site."""
-    file = path / SITE_FILE if path.is_dir() else path
-    document = files.read_yaml(file)
-    village = files.validated(Village, document)
-    sources = {name: source for name, source in village.sources.items() if source.driver == DRIVER}
-    if not sources:
-        raise SettingsError(
-            Fault(str(file), 0, "sources", f"none has driver: {DRIVER}", "see docs/cameras.md")
-        )
-    eyes = []
-    for name, source in sources.items():
-        own = {key: value for key, value in own_keys(source).items() if key in Eyes.model_fields}
-        eyes.append(files.validated(Eyes, document, ("sources", name), own))
-    merged = Eyes(
-        models={key: value for one in eyes for key, value in one.models.items()},
-        cameras={key: value for one in eyes for key, value in one.cameras.items()},
-        evidence=eyes[0].evidence,
-    )
-    return Plan(merged, args.state, offset_s(village.site))
-
-
-def offset_s(site: SiteSettings) -> float:
-    """The site's zone now [s east of Greenwich]."""
-    offset = SystemClock().now().astimezone(site.zone).utcoffset() or timedelta(0)
-    return offset.total_seconds()
-
-
-def _by_hand(args: argparse.Namespace) -> Eyes:
-    kinds: dict[str, dict[str, Any]] = {kind: dict(map(_setting, args.set)) for kind in args.kind}
-    models = {}
-    if args.model is not None:
-        models["given"] = {"path": args.model, "size": args.size}
-        for settings in kinds.values():
-            settings["model"] = "given"
-    common = {"detectors": kinds, "fps": args.fps, "user": args.user, "password_file": args.password_file}
-    cameras = {}
-    for index, source in enumerate(args.sources):
-        if not urlsplit(source).netloc and not Path(source).is_file():
-            raise SettingsError(Fault(source, 0, "", "cannot be read (no such file)"))
-        cameras[f"camera-{index + 1}" if len(args.sources) > 1 else "camera"] = {"url": source, **common}
-    try:
-        return Eyes.model_validate({"models": models, "cameras": cameras})
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(Fault("", 0, key, str(first["msg"]).removeprefix("Value error, "))) from error
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    key, _, value = text.partition("=")
-    document = files.parse_yaml(f"value: {value}".encode(), Path("--set"))
-    return key, document.data["value"]
-
-
-def _fault(fault: Fault, *, as_json: bool) -> None:
-    if as_json:
-        shown = {
-            "path": fault.path,
-            "line": fault.line,
-            "key": fault.key,
-            "problem": fault.problem,
-            "remedy": fault.remedy,
-        }
-        sys.stdout.write(said({"fault": shown}) + "\n")
-    else:
-        sys.stderr.write(f"{fault}\n")
 
 
 if __name__ == "__main__":

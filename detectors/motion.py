@@ -1,10 +1,15 @@
 """Something moves where nothing should: no model, so it works on the first day and tells no dog from a thief.
 
-- reads: any camera · needs: nothing · gate: it is one itself · tested on: drawn pictures, real clips · seen on real
-  hardware: not yet
+- sees: differences to a running average; no model
+- asks for: 5 pictures a second
+- decides: a share of a zone that moves for so long
+- keeps quiet: outside its hours, and when the whole picture changes
+- measured on: drawn pictures and real clips
 
 For closed yards by night, the pump house, the reservoir's edge. By default it asks for a look (kind ``motion`` is a
 review item) and wakes nobody.
+
+Source: vision reference 4.1, point 5 for the change of the whole picture; the other numbers are ours.
 """
 
 from __future__ import annotations
@@ -118,7 +123,8 @@ class Detector:
 
     def restore(self, memory: Mapping[str, Any]) -> None:
         """Take it back."""
-        self._count = int(memory.get("count", 0))
+        count = memory.get("count")
+        self._count = count if isinstance(count, int) and count >= 0 else 0
 
     def _step(self, place: _Place, frame: Frame, share: float) -> list[Sighting]:
         now, settings = frame.stream_s, self._settings

@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -23,20 +23,28 @@ from gateway import plugins, systemd
 from gateway.accounts import Accounts
 from gateway.answers import Answers
 from gateway.api import Api, answer
+from gateway.api.pages import pages_of
 from gateway.api.plain import alert_json, event_json, reading_json
 from gateway.bus import Bus
 from gateway.changes import Changes
 from gateway.clock import Clock
-from gateway.contracts import Channel, Context, Device, SinkContext, SourceHealth
+from gateway.contracts import Actuator, Channel, Context, Device, SinkContext, SourceHealth
 from gateway.deriver import Deriver
 from gateway.doctor import examine
 from gateway.herald import Herald
 from gateway.judgement import Judgement
 from gateway.latest import Latest
-from gateway.model import Delivery, Flag, Order, OrderState, Tick
+from gateway.linkage.actuators import actuator
+from gateway.linkage.faults import cameras_of
+from gateway.linkage.lanes import CameraLane, OutputLane
+from gateway.linkage.switchboard import Switchboard
+from gateway.linkage.wishes import CAMERAS, OUTPUT
+from gateway.model import Delivery, Event, Flag, Observation, Order, OrderState, Tick
 from gateway.orders.desk import Desk
 from gateway.orders.watch import Watch
+from gateway.outputs import Output
 from gateway.quality.grader import Grader
+from gateway.rules.rulebook import ALERT
 from gateway.rules.telling import confirmation
 from gateway.settings import DeviceSettings, Pace
 from gateway.site import Plugin, Site, load_site
@@ -99,7 +107,7 @@ class House:
             changed=self._order_changed,
         )
         self.watch = Watch(self.orders, self.herald.codes)
-        self.herald.woken = self.watch.wake
+        self.outputs = Switchboard(clock, self._write_down)
         self.answers = Answers(
             self,
             self.orders,
@@ -157,13 +165,16 @@ class House:
             latest=self.latest,
             clock=self.clock,
             herald=self.herald,
-            noted=self.changes.note,
+            noted=self._noted,
         )
         await self.herald.recall()
         self.herald.stand(rulebook.standing)
         self.herald.codes.learn(await asyncio.to_thread(self.journal.change, lambda book: book.codes.all()))
         await self.spine.tell(closed)
-        self.herald.inbox.begin(asyncio.get_running_loop(), self.answers.take)
+        loop = asyncio.get_running_loop()
+        self.herald.inbox.begin(loop, self.answers.take)
+        self.herald.acting = lambda site: self._acting(site, loop)
+        await self.outputs.apply(self._switches(self.site))
         self._apply_sinks(self.site)
         await asyncio.to_thread(self.herald.apply, self.site)
         async with asyncio.TaskGroup() as outer:
@@ -171,10 +182,11 @@ class House:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 await self.sources.apply(group, _wanted(self.site))
-                api = Api(self, answer.routes(self))
+                api = Api(self, [*answer.routes(self), *pages_of(self)])
                 group.create_task(api.serve(), name="api")
                 ticking = group.create_task(self._tick(), name="tick")
                 watching = group.create_task(self.watch.run(), name="orders")
+                switching = group.create_task(self.outputs.run(), name="outputs")
                 if not await self.sources.opened(5.0):
                     _log.warning("a source is still opening after 5 s; going on")
                 ready()
@@ -183,6 +195,8 @@ class House:
                 await stop.wait()
                 systemd.notify("STOPPING=1")
                 _log.info("stopping")
+                switching.cancel()
+                await self.outputs.close()
                 await self.sources.stop()
                 ticking.cancel()
                 watching.cancel()
@@ -200,7 +214,7 @@ class House:
         site = await asyncio.to_thread(load_site, self.site.path)
         fixed = [
             part
-            for part in ("site", "store", "api")
+            for part in ("site", "store", "api", "board")
             if getattr(site.village, part) != getattr(self.site.village, part)
         ]
         rulebook = await asyncio.to_thread(self.judgement.prepare, site, dict(self.latest))
@@ -210,13 +224,14 @@ class House:
         closed = rulebook.restore(self.spine.rulebook.memory())
         self.spine.rulebook = rulebook
         self.herald.use(site)
-        self.orders.use(site)
         self.herald.stand(rulebook.standing)
+        self.orders.use(site)
         await self.spine.tell(closed)
         if before.devices != site.devices or before.quantities != site.quantities:
             self._judge_anew(self.spine)
         outcome: dict[str, Any] = {"sources": await self.sources.apply(self._group, _wanted(site))}
         outcome["sinks"] = await asyncio.to_thread(self._apply_sinks, site)
+        outcome["outputs"] = await self.outputs.apply(self._switches(site))
         outcome["channels"] = await asyncio.to_thread(self.herald.apply, site)
         outcome["needs_restart"] = fixed
         _log.info("reloaded %s", json.dumps(outcome))
@@ -252,6 +267,7 @@ class House:
             "clock": {"trusted": self.clock.trusted(), "now": self.clock.now().isoformat()},
             "alerts": self.alerts(),
             "channels": self.herald.status(),
+            "outputs": self.outputs.status(),
             "rules": {
                 "rules": len(self.site.rules.plans),
                 "judged": len(self.spine.rulebook) if self.spine else 0,
@@ -323,11 +339,47 @@ class House:
         await self.herald.acknowledge(rule, target, by)
         return True
 
+    async def _write_down(self, event: Event) -> None:
+        await self.journal.append(Delivery((event,)))
+        self._noted((event,))
+
+    def _switches(self, site: Site) -> dict[str, tuple[Output, Callable[[], Actuator]]]:
+        """Every output of the site and how the way to it is made."""
+        channels = {name: plugin.settings for name, plugin in site.channels.items()}
+
+        def way(output: Output) -> Callable[[], Actuator]:
+            return lambda: actuator(output, find=self.sources.driver, channels=channels, clock=self.clock)
+
+        return {name: (output, way(output)) for name, output in site.village.outputs.items()}
+
+    def _acting(
+        self, site: Site, loop: asyncio.AbstractEventLoop
+    ) -> dict[str, tuple[object, Callable[[], Channel]]]:
+        """Outputs and cameras as channels of the outbox."""
+
+        def lane(name: str) -> Callable[[], Channel]:
+            return lambda: OutputLane(name, self.outputs, loop)
+
+        lanes: dict[str, tuple[object, Callable[[], Channel]]] = {
+            f"{OUTPUT}{name}": (output, lane(name)) for name, output in site.village.outputs.items()
+        }
+        owners = {camera: name for name, one in site.sources.items() for camera in cameras_of(one)}
+        if owners:
+            find = lambda camera: self.sources.driver(owners.get(camera, ""))  # noqa: E731  # a name for one line
+            lanes[CAMERAS] = (owners, lambda: CameraLane(find, loop))
+        return lanes
+
     async def _order_changed(self, order: Order) -> None:
         """Who looks on sees it; the desk of alerts knows how far the job is."""
         self.changes.say("order", self.orders.plain(order))
         if order.rule:
             await self.herald.order_moved(order.rule, order.target, ALERTS_ORDER[order.state])
+
+    def _noted(self, observations: Sequence[Observation]) -> None:
+        """Whoever looks on is told; what has become of an alert may be an order's business."""
+        self.changes.note(observations)
+        if any(isinstance(one, Event) and one.kind == ALERT for one in observations):
+            self.watch.wake()
 
     def _rulebook_alerts(self) -> list[dict[str, Any]]:
         return [*self.spine.rulebook.alerts(), *self.herald.own_alerts()] if self.spine else []

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from gateway.schema import Duration, Size, Slug, Strict
 
-SCHEMES = frozenset({"rtsp", "rtsps", "http", "https", "file", ""})
+SCHEMES = frozenset({"rtsp", "rtsps", "http", "https", "file", "scene", ""})
 Share = Annotated[float, Field(ge=0, le=1)]
 Corner = tuple[Share, Share]
 Polygon = Annotated[tuple[Corner, ...], Field(min_length=3, max_length=64)]
@@ -43,7 +43,9 @@ class ModelEntry(Strict):
     confidence: Share = 0.1
     iou: Share = 0.5
     thresholds: dict[str, Share] = Field(default_factory=dict)
-    backend: Literal["onnxruntime", "tensorrt", "opencv", "ncnn", "openvino", "ultralytics"] | None = None
+    backend: (
+        Literal["onnxruntime", "tensorrt", "opencv", "ncnn", "openvino", "ultralytics", "colours"] | None
+    ) = None
     head: Literal["yolov5", "yolov8", "yolox", "end2end"] | None = None
     threads: int | None = Field(default=None, ge=1, le=64)
 
@@ -100,6 +102,7 @@ class CameraEntry(Strict):
     Attributes:
         url: Its main stream, without user and password: ``rtsp://192.168.1.20/main``; or a file.
         sub: Its sub-stream, for looking; default the main stream.
+        replay: A file is played at its own pace, again and again, as if it were a camera (a demo, a trial).
         user: Who we are there.
         password_file: A file or a systemd credential, never the password itself.
         size: Box into which a picture is brought before anybody looks [pixels]; its shape is kept.
@@ -107,7 +110,7 @@ class CameraEntry(Strict):
         decoder: Which hardware decodes: ``v4l2m2m`` (Raspberry Pi), ``nvmpi`` (Jetson), ``vaapi``, ``qsv``.
         codec: Of the stream, for a hardware decoder that is chosen by it.
         zones: Name -> polygon, or polygon and preset.
-        masks: Polygons in which nothing is looked for.
+        masks: Polygons in which nothing is looked for and of which nothing is kept.
         detectors: Which, each with its own settings; ``model`` names one of ``models``.
         limits: For its decoder.
         watch: For its own health.
@@ -118,6 +121,7 @@ class CameraEntry(Strict):
 
     url: str
     sub: str | None = None
+    replay: bool = False
     user: str = ""
     password_file: Path | None = None
     size: tuple[int, int] = (640, 640)
@@ -172,9 +176,14 @@ class CameraEntry(Strict):
         return size
 
     @property
+    def remote(self) -> bool:
+        """Whether it is reached over the network."""
+        return urlsplit(self.looks_at).scheme not in {"", "file"}
+
+    @property
     def live(self) -> bool:
-        """Whether it is a camera, not a file."""
-        return urlsplit(self.url).scheme not in {"", "file"}
+        """Whether it goes at its own pace and never ends, as a camera does."""
+        return self.remote or self.replay
 
     @property
     def looks_at(self) -> str:
@@ -195,6 +204,21 @@ class Eyes(Strict):
     cameras: dict[Slug, CameraEntry] = Field(min_length=1)
     evidence: dict[str, Any] = Field(default_factory=dict)
 
+    def beside(self, folder: Path) -> Self:
+        """The same, with paths that begin nowhere beginning in the site's folder.
+
+        Args:
+            folder: Where ``village.yaml`` lies.
+        """
+        models = {
+            name: entry.model_copy(update={"path": folder / entry.path})
+            for name, entry in self.models.items()
+        }
+        named = {
+            key: str(folder / str(self.evidence[key])) for key in ("key", "folder") if self.evidence.get(key)
+        }
+        return self.model_copy(update={"models": models, "evidence": {**self.evidence, **named}})
+
     @model_validator(mode="after")
     def _known_models(self) -> Eyes:
         for slug, camera in self.cameras.items():
@@ -206,3 +230,18 @@ class Eyes(Strict):
                         f"cameras.{slug}.detectors.{name}: no model is called {model!r}; there is: {known}"
                     )
         return self
+
+
+def spoken(model: BaseModel) -> Any:
+    """A model as plain data that the same model takes back: times with their unit, paths as text."""
+    return _plain(model.model_dump())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():.6f}s"
+    return str(value) if isinstance(value, Path) else value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,12 @@ from gateway.alerts.desk import Desk, OrderState, Outcome
 from gateway.alerts.stages import Standing
 from gateway.clock import Clock
 from gateway.contracts import Channel, ChannelContext
-from gateway.model import AlertChange, AlertState, Delivery
+from gateway.errors import StoreError
+from gateway.evidence.pictures import Place, to_show
+from gateway.evidence.pictures import place_of as evidence_at
+from gateway.linkage.faults import cameras_of
+from gateway.linkage.wishes import Wishes
+from gateway.model import AlertChange, AlertState, Delivery, Telling
 from gateway.names import roster_of
 from gateway.notify.codes import Codes
 from gateway.notify.inbox import Inbox
@@ -24,9 +29,14 @@ from gateway.places import place_of
 from gateway.rules.telling import acknowledged
 from gateway.site import GATEWAY, Plugin, Site, load_words
 from gateway.store.journal import Journal
+from gateway.store.moments import from_ms
 from gateway.store.outbox import Leased
 from gateway.words import Language, Words
 
+LOOKED_BACK = timedelta(
+    minutes=15
+)  # an event may be that much older than the alert it raises (or its clock ahead)
+SILENCING = frozenset({"shelved", "maintenance", "suppressed"})  # what also keeps a siren still
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 _log = logging.getLogger(__name__)
@@ -48,23 +58,29 @@ class Herald:
         self._state_dir = state_dir
         self._words: dict[Language, Words] = {language: load_words(language) for language in LANGUAGES}
         self._lists = _lists_of(site, self._words)
-        self._outbox = Outbox(journal, clock, self._words, self._composed)
+        self._outbox = Outbox(journal, clock, self._words, self._composed, self._picture)
         self._language: Language = site.village.site.language
         self.codes = Codes()
         self.codes.page = site.village.answers.page or ""
         self.inbox = Inbox()
-        self.woken: Callable[[], None] = lambda: None
+        self.acting: Callable[[Site], Mapping[str, tuple[object, Callable[[], Channel]]]] = lambda _: {}
+        self._wishes = wishes_of(site)
         self._jobs = _jobs_of(site)
+        self._site = site
         self.desk = Desk(self._new_teller(site))
+        self._shown = self._what_can_be_shown(site)
         self._offset = clock.now().timestamp() - clock.monotonic()
         self._trusted = clock.trusted()
 
     def use(self, site: Site) -> None:
         """From now on the people and rules of this site count."""
+        self._site = site
         self._lists = _lists_of(site, self._words)
         self.codes.page = site.village.answers.page or ""
         self._jobs = _jobs_of(site)
+        self._wishes = wishes_of(site)
         self.desk.teller = self._new_teller(site)
+        self._shown = self._what_can_be_shown(site)
 
     def stand(self, standing: Standing) -> None:
         """Where the rules stand is asked here from now on."""
@@ -86,8 +102,11 @@ class Herald:
 
         outcome = self._outbox.apply(
             {
-                name: ((plugin.settings, title, language), builder(name, plugin))
-                for name, plugin in site.channels.items()
+                **{
+                    name: ((plugin.settings, title, language), builder(name, plugin))
+                    for name, plugin in site.channels.items()
+                },
+                **self.acting(site),
             }
         )
         self.inbox.apply({lane.name: lane.channel for lane in self._outbox.lanes()})
@@ -99,7 +118,17 @@ class Herald:
 
     def hear(self, changes: Sequence[AlertChange], now: datetime) -> Outcome:
         """What changes of alerts cause in the outbox."""
-        return self._coded(self.desk.hear(changes, now, self._outbox.broken))
+        outcome = self._coded(self.desk.hear(changes, now, self._outbox.broken))
+        outcome.tellings.extend(self._acts(changes, now))
+        return outcome
+
+    def _acts(self, changes: Sequence[AlertChange], now: datetime) -> Iterator[Telling]:
+        """What is done beside telling people, unless somebody has put the alert aside or something hides it."""
+        for change in changes:
+            held = {one["kind"] for one in self.desk.masks_of(change.rule, change.target, now)}
+            telling = self._wishes.telling(change, now)
+            if telling is not None and (change.after is AlertState.NORMAL or held.isdisjoint(SILENCING)):
+                yield telling
 
     def tick(self, now: datetime) -> Outcome:
         """What the passing of time causes there; a step of the clock causes nothing."""
@@ -134,7 +163,6 @@ class Herald:
     def wake(self) -> None:
         """Something was queued or taken back."""
         self._outbox.wake()
-        self.woken()
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Every channel, plain data."""
@@ -228,6 +256,28 @@ class Herald:
     def _composed(self, one: Leased) -> tuple[str, str]:
         return self._lists.compose(one)
 
+    def _picture(self, one: Leased) -> bytes | None:
+        """What goes with a message about a camera, as it is known now (a collision may be a hit-and-run by now)."""
+        places, kinds = self._shown
+        if one.kind == "resolved" or not places or not kinds.get(one.rule):
+            return None
+        source, now = one.target.partition(":")[0], self._clock.now()
+        try:
+            begin = from_ms(one.created_at) - LOOKED_BACK
+            number = self._journal.evidence_of(source, kinds[one.rule], begin, now + LOOKED_BACK)
+        except StoreError:
+            return None
+        return to_show(places, number, who=one.person, at=now) if number is not None else None
+
+    def _what_can_be_shown(self, site: Site) -> tuple[dict[str, Place], dict[str, frozenset[str]]]:
+        """Where evidence lies, and which kinds of events are behind a rule."""
+        places = {
+            name: place
+            for name, plugin in site.sources.items()
+            if (place := evidence_at(plugin.settings, self._state_dir / "sources" / name)) is not None
+        }
+        return places, {plan.rule.id: plan.events for plan in site.rules.plans}
+
     def _new_teller(self, site: Site) -> Teller:
         return Teller(
             roster_of(site.village),
@@ -237,6 +287,19 @@ class Herald:
             language=site.village.site.language,
             zone=site.village.site.zone,
         )
+
+
+def wishes_of(site: Site) -> Wishes:
+    """What the site's rules do beside telling people."""
+    cameras = {
+        slug: place_of(one) for source in site.sources.values() for slug, one in cameras_of(source).items()
+    }
+    return Wishes(
+        {plan.rule.id: plan.rule for plan in site.rules.plans},
+        site.village.outputs,
+        {slug: place_of(device.settings) for slug, device in site.devices.items()},
+        cameras,
+    )
 
 
 def _jobs_of(site: Site) -> frozenset[str]:

@@ -273,13 +273,13 @@ class Telling:
         acknowledged: Who has taken it on; empty: nobody just now.
         closing: Language -> subject and text for everybody who was told; empty: they are not told of this.
         severity: Of the closing words. keeps_s: For how long those are of use [s].
-        codes: By which its rows are answered.
         hold: Person -> not before then (his quiet hours), for the closing words. hold_all: The same for everybody.
         past: Like ``closing``, for those who should have been told long ago and could not be: that it came and went.
         again: The same people once more.
         answered: One of a group that must answer one by one has; only he is not called any more.
         above: Nobody above level 1 is called any more.
         release: What waits on this pile may go now.
+        codes: By which its rows are answered.
     """
 
     rule: str
@@ -294,7 +294,6 @@ class Telling:
     closing: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     severity: Severity = Severity.INFO
     keeps_s: float = 0.0
-    codes: tuple[Code, ...] = ()
     hold: Mapping[str, datetime] = field(default_factory=dict)
     hold_all: datetime | None = None
     past: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -302,6 +301,7 @@ class Telling:
     answered: str = ""
     above: bool = False
     release: str = ""
+    codes: tuple[Code, ...] = ()
 
 
 class OrderState(StrEnum):

@@ -16,6 +16,7 @@ SHELVES = {
     "serial": "drivers.decode.serial",
     "message": "drivers.decode.messages",
     "channel": "gateway.notify.channels",
+    "board": "dashboards",
     "detector": "detectors",
 }
 
@@ -23,7 +24,8 @@ SHELVES = {
 def names(kind: str) -> list[str]:
     """What lies on a shelf: every module that is not a package of machinery."""
     shelf = importlib.import_module(SHELVES[kind])
-    return sorted(module.name for module in pkgutil.iter_modules(shelf.__path__) if not module.ispkg)
+    found = pkgutil.iter_modules(shelf.__path__)
+    return sorted(module.name for module in found if not module.ispkg and not module.name.startswith("_"))
 
 
 def load(kind: str, name: str, *, path: str = "", line: int = 0, key: str = "") -> ModuleType:

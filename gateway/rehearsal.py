@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from gateway.words import Words
@@ -41,6 +41,7 @@ class Summary:
         modbus: ``polls`` answered, and ``unanswered`` ones.
         readings: ``total`` and the count of each flag.
         events: How many.
+        seen: What cameras saw, by kind; with ``shown``, how many pictures went out with messages.
         disk_bytes: Of the state folder.
         latency_ms: ``median``, ``p95``, ``max`` from broker to disk and back; empty without messages.
         problems: What is not as it should be, in words.
@@ -57,10 +58,18 @@ class Summary:
     disk_bytes: int
     latency_ms: Mapping[str, float]
     problems: Sequence[str] = field(default_factory=list)
+    seen: Mapping[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
         return asdict(self)
+
+    def _seen_lines(self, words: Words) -> list[str]:
+        if not self.seen:
+            return []
+        kinds = {kind: count for kind, count in self.seen.items() if kind != "shown"}
+        by_kind = ", ".join(f"{words.maybe(f'sight.{kind}', kind)} {count}" for kind, count in kinds.items())
+        return [words("demo.summary_seen", by_kind=by_kind or "-", shown=self.seen.get("shown", 0))]
 
     def lines(self, words: Words) -> list[str]:
         """For people."""
@@ -73,11 +82,17 @@ class Summary:
             words("demo.summary_modbus", **self.modbus),
             words("demo.summary_readings", total=self.readings["total"], by_flag=by_flag),
             words("demo.summary_events", events=self.events),
+            *self._seen_lines(words),
             words("demo.summary_disk", size=in_bytes(self.disk_bytes)),
         ]
         if self.latency_ms:
             lines.append(words("demo.summary_latency", **self.latency_ms))
         return [*lines, *(self.problems or [words("demo.ok")])]
+
+
+def with_seen(summary: Summary, seen: Mapping[str, int]) -> Summary:
+    """The same with what cameras saw."""
+    return replace(summary, seen=dict(seen))
 
 
 def sum_up(

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from gateway.outputs import Output
 from gateway.people import DutySettings, Person
 from gateway.places import Cell
 from gateway.quantities import Checks
@@ -246,6 +247,17 @@ class AnswerSettings(Strict):
     page: str | None = Field(default=None, pattern=r"^https?://[\x21-\x7e]{1,200}$")
 
 
+class BoardSettings(Strict):
+    """The village board.
+
+    Attributes:
+        public: Whoever reaches the address may look, without signing in; nothing can be changed so, and no picture of
+            a camera is shown.
+    """
+
+    public: bool = False
+
+
 class RulesSettings(Strict):
     """What this site does with the shipped rules; its own rules lie in ``rules/*.yaml`` beside the site file.
 
@@ -319,6 +331,7 @@ class Village(Strict):
     site: SiteSettings
     store: StoreSettings = StoreSettings()
     api: ApiSettings = ApiSettings()
+    board: BoardSettings = BoardSettings()
     rules: RulesSettings = RulesSettings()
     sources: dict[Slug, SourceSettings] = Field(default_factory=dict)
     devices: dict[Slug, DeviceSettings] = Field(default_factory=dict)
@@ -327,6 +340,7 @@ class Village(Strict):
     duty: DutySettings = DutySettings()
     orders: OrderSettings = OrderSettings()
     answers: AnswerSettings = AnswerSettings()
+    outputs: dict[Slug, Output] = Field(default_factory=dict)
     sinks: dict[Slug, SinkSettings] = Field(default_factory=dict)
     channels: dict[Slug, ChannelSettings] = Field(default_factory=dict)
     reports: ReportSettings = ReportSettings()

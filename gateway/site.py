@@ -18,6 +18,7 @@ from gateway import files, plugins
 from gateway.catalogue import Catalogue, DeviceModel
 from gateway.contracts import Device
 from gateway.errors import Fault, SettingsError
+from gateway.linkage.faults import linkage_faults
 from gateway.names import holidays_of, name_faults
 from gateway.quantities import Quantities, Quantity
 from gateway.rulefiles import Rules, load_rules, rule_files
@@ -117,6 +118,7 @@ def load_site(path: Path) -> Site:
             rule_files(file.parent), quantities, village.rules, document=document, around=around
         ),
     )
+    faults += linkage_faults(document, village, sources, rules)
     if faults or rules is None:
         raise SettingsError(*faults)
     return Site(file, village, quantities, catalogue, dirs, sources, sinks, channels, devices, rules)
@@ -210,7 +212,10 @@ def _plugins(
             module = plugins.load(
                 kind, module_name, path=str(document.path), line=document.line(place), key=files.dotted(place)
             )
-            return Plugin(name, module, files.validated(module.Settings, document, where, own_keys(entry)))
+            settings = files.validated(module.Settings, document, where, own_keys(entry))
+            if hasattr(settings, "beside"):  # it names files: those beside the site file are meant
+                settings = settings.beside(document.path.parent)
+            return Plugin(name, module, settings)
 
         plugin = _gather(faults, build)
         if plugin is not None:

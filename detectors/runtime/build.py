@@ -13,12 +13,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from detectors.runtime import ptz, stills
 from detectors.runtime.contracts import Model, SceneContext, Zone
 from detectors.runtime.eye import Watcher
 from detectors.runtime.network import open_model
 from gateway import files, plugins
 from gateway.cameras import CameraEntry, Eyes, ModelEntry
 from gateway.errors import Fault, SettingsError
+from gateway.evidence.settings import EvidenceSettings
 
 SHELF = "detector"
 NO_MODEL = "no model"
@@ -34,19 +36,25 @@ class Built:
         watchers: Camera -> its detectors.
         missing: Camera -> detector -> why it does not look.
         unread: Model -> why it could not be read.
+        movers: Camera that can be turned -> how.
+        thermal: Camera that measures heat -> how it is read.
         faults: Everything wrong, for ``--check``.
+        evidence: Camera -> what is kept of it.
     """
 
     models: dict[str, Model] = field(default_factory=dict)
     watchers: dict[str, list[Watcher]] = field(default_factory=dict)
     missing: dict[str, dict[str, str]] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
+    movers: dict[str, ptz.Settings] = field(default_factory=dict)
+    thermal: dict[str, stills.Settings] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    evidence: dict[str, EvidenceSettings] = field(default_factory=dict)
 
 
 def names() -> list[str]:
     """Every detector there is."""
-    return [name for name in plugins.names(SHELF) if not name.startswith("_")]
+    return plugins.names(SHELF)
 
 
 def build(eyes: Eyes, state_dir: Path, utc_offset_s: float) -> Built:
@@ -68,6 +76,7 @@ def build(eyes: Eyes, state_dir: Path, utc_offset_s: float) -> Built:
             built.unread[name] = error.faults[0].problem
     for slug, camera in eyes.cameras.items():
         built.watchers[slug], built.missing[slug] = [], {}
+        _add_special(built, slug, camera)
         for name in camera.detectors:
             try:
                 _add(
@@ -120,6 +129,22 @@ def _add(
     except SettingsError as error:
         raise SettingsError(*(_under(key, fault) for fault in error.faults)) from error
     built.watchers[slug].append(Watcher(name, detector, model, folder / "memory.json"))
+
+
+def _add_special(built: Built, slug: str, camera: CameraEntry) -> None:
+    """How it is turned and how its heat is read, where it does such things."""
+    try:
+        if camera.thermal is not None:
+            built.thermal[slug] = checked(stills.Settings, camera.thermal, f"cameras.{slug}.thermal")
+    except SettingsError as error:
+        built.faults += error.faults
+    try:
+        if camera.ptz is not None:
+            settings = checked(ptz.Settings, camera.ptz, f"cameras.{slug}.ptz")
+            ptz.account(slug, camera, settings)
+            built.movers[slug] = settings
+    except SettingsError as error:
+        built.faults += error.faults
 
 
 def checked(model: type[BaseModel], data: Mapping[str, Any], key: str) -> Any:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from detectors.runtime.decoder import Decoder, Shot, address
 from detectors.runtime.slots import Slots
@@ -27,6 +28,19 @@ LONGEST_PAUSE_S = 15.0
 SETTLED_S = 60.0  # open for this long: the next loss starts again with a short pause
 
 _log = logging.getLogger(__name__)
+
+
+class Reader(Protocol):
+    """What pictures come out of: a decoder, or a camera that is asked for stills."""
+
+    def picture(self, timeout_s: float) -> Shot | None:
+        """The next one; ``None`` at the end. Raises Lost."""
+
+    def kill(self) -> None:
+        """End it, from any thread."""
+
+    def close(self) -> None:
+        """Let go; may be called twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,7 @@ class Camera:
         slots: Slots[Arrival],
         clock: Clock,
         began: datetime | None = None,
-        opener: Callable[[], Decoder] | None = None,
+        opener: Callable[[], Reader] | None = None,
     ) -> None:
         self.slug = slug
         self.entry = entry
@@ -80,7 +94,7 @@ class Camera:
         self._start: float | None = None
         self._opener = opener or self._open
         self._stop = threading.Event()
-        self._decoder: Decoder | None = None
+        self._decoder: Reader | None = None
         self._thread = threading.Thread(target=self._run, name=f"camera {slug}", daemon=True)
         self.session = 0
         self.open = False

@@ -23,6 +23,7 @@ ALIKE = 0.35  # correlation of edges below which it is another scene
 LEARNT_S = 60.0  # a scene must have been seen for so long before it can be missed
 SCENE_S = 300.0  # time constant of what the scene looks like
 SAMPLE_S = 1.0
+BREAK_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Condition:
 
     def saw(self, grey: Grey, now_s: float) -> None:
         """A picture has come."""
+        if now_s - self._picture_at > BREAK_S:  # what was not seen did not stand still
+            self._still = self._bare_since = self._other_since = None
         self._picture_at = now_s
         if self._still is None or int(cv2.absdiff(grey, self._still).max()) > SAME:
             self._still, self._still_since = grey, now_s

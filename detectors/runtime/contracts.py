@@ -179,7 +179,8 @@ class Detector(Protocol):
         needs_model: Gives it detections; without a model the worker does not build it and says so in its health.
         needs_tracks: Detections carry track numbers.
         needs_celsius: Only radiometric cameras can be looked at.
-        motion_gate: It may be left out of pictures in which nothing moves (never for smoke or heat).
+        motion_gate: It may be left out of pictures in which nothing moves (never for smoke or heat). While an object
+            has an attribute ``waiting`` that is true, it is shown those too: it waits for something not to happen.
     """
 
     needs_model: ClassVar[bool]

@@ -26,7 +26,7 @@ import struct
 import subprocess
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 from urllib.parse import quote, urlsplit
 
 import numpy as np
@@ -39,6 +39,8 @@ from gateway.errors import Lost
 HEADER_BYTES = 54
 LARGEST_PICTURE_BYTES = 64 * 1024 * 1024
 SOCKET_TIMEOUT_US = 5_000_000
+# How long ffmpeg studies a live stream before it decodes; its own 5 s are for unknown files.
+PROBE_US = "500000"
 KEPT_LINES = 12
 PIPE_BYTES = 1024 * 1024  # fcntl(2) F_SETPIPE_SZ: the largest an ordinary user may have
 
@@ -77,9 +79,8 @@ def address(url: str, user: str, password: Secret | None) -> Secret:
     return Secret(parts._replace(netloc=f"{who}@{parts.netloc}").geturl())
 
 
-def arguments(camera: CameraEntry, fps: float, stamps_fd: int) -> list[str]:
-    """The command line of a decoder; nothing in it is secret."""
-    live = camera.live
+def arguments(camera: CameraEntry, fps: float, stamps_fd: int, *, deep: bool = False) -> list[str]:
+    """The command line of a decoder; nothing in it is secret. ``deep``: 16-bit grey as PGM (``stills.py``)."""
     words = [
         "ffmpeg",
         "-nostdin",
@@ -93,8 +94,19 @@ def arguments(camera: CameraEntry, fps: float, stamps_fd: int) -> list[str]:
         words += ["-hwaccel", "vaapi"]
     elif camera.decoder in _HARDWARE:
         words += ["-c:v", _HARDWARE[camera.decoder].format(codec=camera.codec)]
-    if live:
-        words += ["-fflags", "+discardcorrupt", "-f", "concat", "-safe", "0"]
+    if camera.remote:
+        words += [
+            "-fflags",
+            "+discardcorrupt",
+            "-analyzeduration",
+            PROBE_US,
+            "-fpsprobesize",
+            "0",
+            "-f",
+            "concat",
+            "-safe",
+            "0",
+        ]
         words += [
             "-protocol_whitelist",
             "pipe,rtsp,rtsps,rtp,tcp,tls,http,https,httpproxy,crypto",
@@ -102,13 +114,22 @@ def arguments(camera: CameraEntry, fps: float, stamps_fd: int) -> list[str]:
             "pipe:0",
         ]
     else:
+        words += ["-re", "-stream_loop", "-1"] if camera.replay else []
         words += ["-i", camera.looks_at.removeprefix("file://")]
     width, height = camera.size
     shape = f"scale='min({width},iw)':'min({height},ih)':force_original_aspect_ratio=decrease:flags=area"
     first_of_slot = f"gt(floor(t*{fps:g}+0.001)\\,floor(prev_selected_t*{fps:g}+0.001))"
     pick = f"select='isnan(prev_selected_t)+{first_of_slot}+lt(t\\,prev_selected_t-1)'"
     stamp = f"metadata=add:key=p:value=1,metadata=print:file=pipe\\\\:{stamps_fd}:direct=1"
-    words += ["-map", "0:v:0", "-an", "-sn", "-dn", "-vf", f"{pick},{shape},vflip,{stamp}"]
+    words += [
+        "-map",
+        "0:v:0",
+        "-an",
+        "-sn",
+        "-dn",
+        "-vf",
+        f"{pick},{shape}{'' if deep else ',vflip'},{stamp}",
+    ]
     return [
         *words,
         "-fps_mode",
@@ -116,9 +137,9 @@ def arguments(camera: CameraEntry, fps: float, stamps_fd: int) -> list[str]:
         "-f",
         "image2pipe",
         "-c:v",
-        "bmp",
+        "pgm" if deep else "bmp",
         "-pix_fmt",
-        "bgr24",
+        "gray16be" if deep else "bgr24",
         "pipe:1",
     ]
 
@@ -134,6 +155,7 @@ def script(url: Secret) -> bytes:
         lines.append(f"option timeout {SOCKET_TIMEOUT_US}")
     else:
         lines.append(f"option rw_timeout {SOCKET_TIMEOUT_US}")
+    lines += [f"option analyzeduration {PROBE_US}", "option fpsprobesize 0"]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -147,6 +169,8 @@ class Decoder:
         clock: For time-outs.
     """
 
+    deep: ClassVar[bool] = False
+
     def __init__(self, camera: CameraEntry, fps: float, url: Secret, clock: Monotonic) -> None:
         self._clock = clock
         self._secret = url
@@ -157,7 +181,7 @@ class Decoder:
         self._last_s = 0.0
         stamps, stamps_in = os.pipe()
         self._stamps_fd = stamps
-        words = arguments(camera, fps, stamps_in)
+        words = arguments(camera, fps, stamps_in, deep=self.deep)
         if shutil.which("setpriv"):
             words = ["setpriv", "--pdeathsig", "KILL", "--", *words]
         try:
@@ -180,7 +204,7 @@ class Decoder:
         assert self._child.stderr is not None
         self._out, self._err = self._child.stdout.fileno(), self._child.stderr.fileno()
         with contextlib.suppress(OSError):
-            if camera.live:
+            if camera.remote:
                 self._child.stdin.write(script(url))
             self._child.stdin.close()
         for fd in (self._out, self._err, stamps):

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from detectors.runtime import memory
 from detectors.runtime.camera import Arrival
 from detectors.runtime.condition import Condition
-from detectors.runtime.contracts import Detections, Detector, Frame, Model, Sighting
+from detectors.runtime.contracts import Detections, Detector, Frame, Model, Sighting, State
 from detectors.runtime.network import BadModel
+from detectors.runtime.privacy import Masks
 from detectors.runtime.scene import HEIGHT, WIDTH, Gate, Grey, mask_of
 from detectors.runtime.tracks import Tracks
-from gateway.cameras import CameraEntry
+from gateway.cameras import CameraEntry, Watch
 
 EARLY = 0.02  # s: a picture that comes this much too early is on time (time stamps are rounded)
+STAY_S = 30.0  # a moving camera looks so long at what may be something
 FAILURES = 3  # in a row: a model that fails so often is not asked any more
 
 T = TypeVar("T")
@@ -31,6 +33,12 @@ class Where(Protocol):
 
     def look(self) -> tuple[str, bool]:
         """Preset (empty: none) and whether it is turning right now."""
+
+    def position(self) -> dict[str, float | str]:
+        """Pan, tilt, zoom, preset: for the evidence."""
+
+    def stay(self, seconds: float) -> None:
+        """Something is seen: it should not turn away yet."""
 
 
 @dataclass
@@ -55,7 +63,9 @@ class Watcher:
 
     def due(self, stream_s: float, *, moving: bool) -> bool:
         """Whether it wants this picture."""
-        if self.fault or (self.detector.motion_gate and not moving):
+        if self.fault:
+            return False
+        if self.detector.motion_gate and not moving and not getattr(self.detector, "waiting", False):
             return False
         rate = self.detector.rate()
         return rate > 0 and (self.last_s is None or stream_s - self.last_s >= 1 / rate - EARLY)
@@ -68,6 +78,7 @@ class Look:
     frame: Frame
     sightings: list[Sighting] = field(default_factory=list)
     asked: int = 0
+    seen: tuple[Detections, ...] = ()
 
 
 class Eye:
@@ -95,10 +106,11 @@ class Eye:
     ) -> None:
         self.slug = slug
         self.watchers = list(watchers)
-        self.condition = Condition(entry.watch, now_s)
+        self.condition = Condition(entry.watch if where is None else _of_a_moving_one(entry.watch), now_s)
         self.last: Frame | None = None
         self.failing: dict[str, int] = {}
         self._mask = mask_of(entry.masks)
+        self._masks = Masks({"": list(entry.masks)})
         self._gate = Gate(self._mask)
         self._models = models
         self._where = where
@@ -124,7 +136,7 @@ class Eye:
         motion = self._gate.judge(shot.image, arrival.stream_s, turning=turning)
         self.condition.saw(motion.grey, arrival.monotonic_s)
         frame = Frame(
-            shot.image,
+            self._masks.apply(shot.image, preset),  # before anybody can keep it
             arrival.stream_s,
             arrival.at,
             celsius=shot.celsius,
@@ -151,7 +163,17 @@ class Eye:
             watcher.last_s = arrival.stream_s
             said = self._guarded(watcher, lambda w=watcher, b=boxes: w.detector.look(frame, b))  # type: ignore[misc]
             result.sightings.extend(said or ())
+        if self._where is not None and result.sightings:
+            result.sightings = self._located(result.sightings, self._where)
+        result.seen = tuple(boxes for boxes in seen.values() if boxes is not None)
         return result
+
+    def _located(self, sightings: list[Sighting], where: Where) -> list[Sighting]:
+        """With the place that the camera looks at; and it looks there a while longer."""
+        if any(one.state in (State.CANDIDATE, State.CONFIRMED) for one in sightings):
+            where.stay(STAY_S)
+        facts = where.position()
+        return [replace(one, why={**one.why, **facts}) for one in sightings]
 
     def end(self) -> list[Sighting]:
         """The stream has ended or broken."""
@@ -205,6 +227,11 @@ class Eye:
             watcher.fault = f"{type(error).__name__}: {error}"[:200]
             _log.exception("detector put aside detector=%s camera=%s", watcher.name, self.slug)
             return None
+
+
+def _of_a_moving_one(watch: Watch) -> Watch:
+    """A camera that makes a round sees another scene, of other detail, every few seconds."""
+    return watch.model_copy(update={"moved": timedelta(0), "covered": timedelta(0)})
 
 
 def _outside(seen: Detections, mask: Grey | None, frame: Frame) -> Detections:

@@ -27,6 +27,7 @@ _BY_SUFFIX = {
     ".xml": "openvino",
     ".pt": "ultralytics",
     ".engine": "ultralytics",
+    ".colours": "colours",
 }
 _EXTRA = {"ultralytics": "vision-ultralytics"}
 
@@ -198,7 +199,7 @@ def open_model(entry: ModelEntry, key: str = "") -> Model:
         )
     try:
         module = _module(backend)
-        if backend == "ultralytics":
+        if hasattr(module, "Whole"):  # not one that takes and gives numbers
             model: Model = module.Whole(weights, entry)
             return model
         return Yolo(module.Backend(weights, entry), entry)

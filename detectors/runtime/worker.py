@@ -15,16 +15,17 @@ import logging
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from detectors.runtime.camera import Arrival, Camera
 from detectors.runtime.condition import Complaint
-from detectors.runtime.contracts import Frame, Sighting, State
+from detectors.runtime.contracts import Detections, Frame, Sighting, State
 from detectors.runtime.eye import FAILURES, Eye
 from detectors.runtime.lines import iso, sighting_line
+from detectors.runtime.ptz import Ptz
 from detectors.runtime.slots import Slots
 from gateway.clock import Clock
 
@@ -39,14 +40,20 @@ _log = logging.getLogger(__name__)
 class Witness(Protocol):
     """Keeps what is shown to people afterwards."""
 
-    def seen(self, camera: str, frame: Frame) -> None:
+    def seen(self, camera: str, frame: Frame, seen: Iterable[Detections]) -> None:
         """A picture has been looked at."""
 
-    def keep(self, camera: str, frame: Frame, sighting: Sighting) -> str | None:
+    def keep(self, camera: str, frame: Frame, sighting: Sighting, seen: Iterable[Detections]) -> str | None:
         """Evidence of a sighting; its id once it is on the disk, ``None`` when there is none."""
 
     def tick(self, now_s: float) -> None:
         """A second has passed (monotonic)."""
+
+    def learnt(self) -> None:
+        """The detectors have written down what operators told them."""
+
+    def health(self) -> dict[str, Any]:
+        """Figures for the heartbeat."""
 
     def close(self) -> None:
         """Finish what is being written."""
@@ -76,6 +83,7 @@ class Worker:
         missing: Camera -> detector -> why it does not look.
         models: Model -> ``ok`` or why it was not read.
         witness: Keeps evidence; ``None``: nobody does.
+        movers: Camera -> what turns it.
     """
 
     def __init__(
@@ -89,6 +97,7 @@ class Worker:
         missing: Mapping[str, Mapping[str, str]],
         models: Mapping[str, str],
         witness: Witness | None = None,
+        movers: Mapping[str, Ptz] | None = None,
     ) -> None:
         self._eyes = eyes
         self._cameras = cameras
@@ -98,6 +107,7 @@ class Worker:
         self._missing = missing
         self._models = models
         self._witness = witness
+        self.movers = dict(movers or {})
         self._figures = {slug: Figures() for slug in eyes}
         self._beats = 0
         self._faults = 0
@@ -109,6 +119,8 @@ class Worker:
         began = beat = kept = self._clock.monotonic()
         for camera in self._cameras.values():
             camera.start()
+        for mover in self.movers.values():
+            mover.start()
         try:
             self._beat()
             while not stop.is_set():
@@ -137,17 +149,17 @@ class Worker:
         figures.arrivals.append(arrival.monotonic_s)
         figures.last_s = arrival.monotonic_s
         if self._witness is not None:
-            self._witness.seen(slug, result.frame)
-        self._tell(slug, result.sightings)
+            self._witness.seen(slug, result.frame, result.seen)
+        self._tell(slug, result.sightings, result.seen)
         if not self._cameras[slug].entry.live:
             self._complain(slug, eye.condition.complaint(arrival.stream_s))
 
-    def _tell(self, slug: str, sightings: list[Sighting]) -> None:
+    def _tell(self, slug: str, sightings: list[Sighting], seen: Iterable[Detections] = ()) -> None:
         frame = self._eyes[slug].last
         for sighting in sightings:
             evidence = None
             if self._witness is not None and frame is not None:
-                evidence = self._witness.keep(slug, frame, sighting)
+                evidence = self._witness.keep(slug, frame, sighting, seen)
             if sighting.state is State.CONFIRMED:
                 self._figures[slug].events[sighting.kind + ("_review" if sighting.review else "")] += 1
             self._say(sighting_line(slug, sighting, evidence))
@@ -191,6 +203,7 @@ class Worker:
                 "rss": resident_bytes(),
                 "models": dict(self._models),
                 "cameras": {slug: self._state(slug, now) for slug in self._eyes},
+                "archive": self._witness.health() if self._witness is not None else None,
             }
         )
 
@@ -203,7 +216,10 @@ class Worker:
         for watcher in eye.watchers:
             if watcher.model is not None and eye.failing.get(watcher.model, 0) >= FAILURES:
                 detectors[watcher.name] = "its model fails"
+        mover = self.movers.get(slug)
+        turned = {} if mover is None else {"ptz": mover.reason or "ok", **mover.position()}
         return {
+            **turned,
             "open": camera.open,
             "wrong": eye.condition.now,
             "reason": camera.reason,
@@ -228,11 +244,15 @@ class Worker:
     def _remember(self) -> None:
         for eye in self._eyes.values():
             eye.remember()
+        if self._witness is not None:
+            self._witness.learnt()
 
     def _close(self, began: float) -> None:
         self._slots.close()
         for camera in self._cameras.values():
             camera.stop()
+        for mover in self.movers.values():
+            mover.stop()
         for slug, eye in self._eyes.items():
             if slug not in self._closed:
                 self._tell(slug, eye.end())

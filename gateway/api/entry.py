@@ -12,6 +12,7 @@ from gateway.api.asked import Refusal
 from gateway.store.accounts import Role
 
 COOKIE = "village_session"
+PUBLIC = "public"  # whoever looks at a public board
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -20,10 +21,12 @@ class Doorkeeper:
 
     Args:
         accounts: Users, sessions, tokens.
+        public: Who has not signed in may look.
     """
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, *, public: bool = False) -> None:
         self._accounts = accounts
+        self._public = public
 
     def is_local(self, request: Request) -> bool:
         """Whether it came over the box's own socket."""
@@ -45,7 +48,12 @@ class Doorkeeper:
                 raise Refusal(401, "sign_in")
             return who
         cookie = request.cookies.get(COOKIE)
-        return self._accounts.by_session(cookie, address) if cookie else None
+        known = self._accounts.by_session(cookie, address) if cookie else None
+        return (
+            Principal(PUBLIC, PUBLIC, Role.VIEWER, address=address)
+            if known is None and self._public
+            else known
+        )
 
     def check(
         self, request: Request, who: Principal | None, role: Role | None, *, first: bool = False

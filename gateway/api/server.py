@@ -39,7 +39,7 @@ class Api:
     def __init__(self, house: Served, pages: Sequence[BaseRoute] = ()) -> None:
         self._house = house
         self._settings = house.site.village.api
-        self._doorkeeper = Doorkeeper(house.accounts)
+        self._doorkeeper = Doorkeeper(house.accounts, public=house.site.village.board.public)
         desk = Desk(house, self._doorkeeper, NAMED)
         routes: list[BaseRoute] = [
             Route(one.path, desk.serve(one), methods=[one.method]) for one in ENDPOINTS

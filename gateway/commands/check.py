@@ -16,7 +16,7 @@ from gateway.clock import SystemClock
 from gateway.commands.decode import report
 from gateway.commands.notify import channel_context
 from gateway.commands.read import context_for
-from gateway.contracts import SinkContext
+from gateway.contracts import Context, SinkContext
 from gateway.errors import BadReply, Fault, SettingsError
 from gateway.model import Notice
 from gateway.names import gap_warnings, roster_of
@@ -25,7 +25,7 @@ from gateway.notify.teller import Teller
 from gateway.people import masked
 from gateway.rulefiles import RULES
 from gateway.rules.scenario import tell
-from gateway.site import GATEWAY, Site, load_site, load_words
+from gateway.site import GATEWAY, Plugin, Site, load_site, load_words
 
 HELP = (
     "validate a site: settings, device models and their examples; with --sinks also write to every database"
@@ -98,14 +98,23 @@ def _source_faults(site: Site) -> list[Fault]:
     document = files.read_yaml(site.path)
     faults = []
     for name, plugin in site.sources.items():
-        try:
-            plugin.module.Driver(plugin.settings, context_for(site, name))
-        except SettingsError as error:
-            for fault in error.faults:
-                key = fault.key if fault.key.startswith("devices.") else f"sources.{name}.{fault.key}"
-                place: files.Where = tuple(key.split(".", 2))
-                faults.append(Fault(str(site.path), document.line(place), key, fault.problem, fault.remedy))
+        for fault in _found_in(plugin, context_for(site, name)):
+            key = fault.key if fault.key.startswith("devices.") else f"sources.{name}.{fault.key}"
+            place: files.Where = tuple(key.split("."))
+            faults.append(Fault(str(site.path), document.line(place), key, fault.problem, fault.remedy))
     return faults
+
+
+def _found_in(plugin: Plugin, context: Context) -> list[Fault]:
+    """A driver that has more to look at than its constructor does so in ``examine(settings, context)``."""
+    try:
+        plugin.module.Driver(plugin.settings, context)
+    except SettingsError as error:
+        return list(error.faults)
+    found: list[Fault] = (
+        plugin.module.examine(plugin.settings, context) if hasattr(plugin.module, "examine") else []
+    )
+    return found
 
 
 def _address_faults(site: Site) -> list[Fault]:

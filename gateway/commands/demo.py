@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from gateway import files
+from gateway import files, passwords
 from gateway.app import House
 from gateway.clock import SystemClock
 from gateway.commands.stage import (
@@ -35,14 +35,17 @@ from gateway.commands.stage import (
     driver_of,
     far_ends_of,
     meeting,
+    seeing,
     settled_status,
+    sights,
     status_port,
 )
 from gateway.errors import Fault, SettingsError
 from gateway.model import Event
-from gateway.rehearsal import Summary, latency, sum_up
+from gateway.rehearsal import Summary, latency, sum_up, with_seen
 from gateway.schema import duration
 from gateway.site import Site, load_site, load_words
+from gateway.store.accounts import Role, User
 from gateway.words import Words
 
 if TYPE_CHECKING:
@@ -55,6 +58,8 @@ village demo --for 30s --json
 village demo --state ./demo-state --lang en
 """
 
+GUEST = "demo"
+GUEST_PERSON = "sun"  # of the shipped demo: the cleaner, who has orders of his own
 EX_UNAVAILABLE = 69  # <sysexits.h>
 FRAMES_PER_S = 4
 PROGRESS_EVERY_S = 5.0
@@ -87,6 +92,9 @@ def run(args: argparse.Namespace) -> int:
         return EX_UNAVAILABLE
     site = load_site(args.site or files.config_root() / "examples" / "demo")
     words = load_words(args.lang or site.village.site.language)
+    site, missing = seeing(site)
+    if missing:
+        print(words("demo.no_eyes", missing=", ".join(missing)), file=sys.stderr)
     with _state_folder(args.state) as folder, _quiet_logs() as complaints:
         summary = asyncio.run(_Demo(args, site, words, folder).play())
         if not summary.ok:
@@ -143,6 +151,7 @@ class _Demo:
         await far_ends.rest()
         await drained(far_ends)
         status = await settled_status(house)
+        seen = await asyncio.to_thread(sights, house)
         played = account(far_ends, asyncio.get_running_loop().time() - began)
         closing.set()
         async with asyncio.timeout(STOP_S):
@@ -150,7 +159,7 @@ class _Demo:
         if not showing.cancelled() and (error := showing.exception()) is not None:
             raise error
         expected = [device.slug for device in house.site.devices.values() if device.settings.enabled]
-        return sum_up(
+        summary = sum_up(
             status,
             expected,
             played,
@@ -158,15 +167,25 @@ class _Demo:
             disk_bytes=_size_of(self.folder),
             words=self.words,
         )
+        return with_seen(summary, seen)
 
     def _announce(self, house: House, far_ends: FarEnds) -> None:
         words = self.words
         self._say(words("demo.mqtt", host="127.0.0.1", port=far_ends.broker.port))
         self._say(words("demo.modbus", host="127.0.0.1", port=far_ends.probes.port))
         self._say(words("demo.status", address=house.address))
-        self._say(words("demo.no_board"))
+        self._say(words("demo.board", address=house.address, user=GUEST, password=self._guest(house)))
         if self.args.state is not None:
             self._say(words("demo.state", folder=self.folder))
+
+    def _guest(self, house: House) -> str:
+        """The password of somebody who may acknowledge and give orders in the demo; another one each time."""
+        password = passwords.first_password()
+        user = User(
+            GUEST, "", Role.OPERATOR, GUEST_PERSON, None, passwords.hashed(password), False, house.clock.now()
+        )
+        house.accounts.keep(user)
+        return password
 
     async def _show(self, house: House, far_ends: FarEnds) -> None:
         on_a_screen = self.args.seconds is None and not self.args.json and sys.stdout.isatty()

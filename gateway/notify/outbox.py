@@ -38,6 +38,7 @@ CLOCK_STEP_S = 60.0  # alerting reference 4.3: the clock is not trusted after a 
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+Pictures = Callable[[Leased], bytes | None]  # never raises: a message does not wait for its picture
 
 
 class Store(Protocol):
@@ -87,6 +88,7 @@ class Lane:
         steps: Shared by all lanes.
         words: The texts, in every language.
         compose: One message of several; see :func:`gateway.notify.lists.plain`.
+        pictures: What can be shown with a message, if anything; asked when it goes out.
         jitter: Random number 0..1.
     """
 
@@ -100,6 +102,7 @@ class Lane:
         steps: Steps,
         words: Mapping[Language, Words],
         compose: Compose | None = None,
+        pictures: Pictures | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
@@ -110,6 +113,7 @@ class Lane:
         self._words = words
         self._compose = compose or plain(words)
         self._pacing: Pacing | None = getattr(channel, "pacing", None)
+        self._pictures = pictures
         self._jitter = jitter
         self._wake = threading.Event()
         self._stopping = False
@@ -257,6 +261,7 @@ class Lane:
             variables={**one.variables, "title": subject, "number": str(1 + len(one.others))}
             if one.others
             else one.variables,
+            picture=self._pictures(one) if self._pictures is not None else None,
         )
 
     def _wait_s(self, one: Leased, outcome: _Outcome) -> float:
@@ -306,12 +311,19 @@ class Outbox:
         clock: The house's.
         words: The texts, in every language.
         compose: See :class:`Lane`.
+        pictures: See :class:`Lane`.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, words: Mapping[Language, Words], compose: Compose | None = None
+        self,
+        store: Store,
+        clock: Clock,
+        words: Mapping[Language, Words],
+        compose: Compose | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
         self._compose = compose
+        self._pictures = pictures
         self._store = store
         self._clock = clock
         self._words = words
@@ -345,6 +357,7 @@ class Outbox:
                 steps=self._steps,
                 words=self._words,
                 compose=self._compose,
+                pictures=self._pictures,
             )
             lane.start()
             self._lanes[name] = (settings, lane)

@@ -8,14 +8,13 @@ from datetime import datetime, timedelta, tzinfo
 from gateway.contracts import Device
 from gateway.duty import LEVELS, OnDuty, Roster
 from gateway.model import Order, Outgoing, Severity, Telling
+from gateway.notify.teller import NEXT_WAY
 from gateway.people import URGENCY_OF, Group
 from gateway.rules.language import Rule
 from gateway.store.moments import to_ms
-from gateway.store.posting import NEXT_WAY_MS
 from gateway.words import Language, Words
 
 KEEPS = {"critical": timedelta(hours=24), "warning": timedelta(hours=12), "notice": timedelta(hours=12)}
-NEXT_WAY = timedelta(milliseconds=NEXT_WAY_MS)
 OTHER = "other"
 CAMERA = "camera"
 

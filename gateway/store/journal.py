@@ -18,7 +18,7 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -161,6 +161,11 @@ class Journal:
         with self._reading() as reader:
             return reader.events_before(before, limit, kind=kind, source=source)
 
+    def evidence_of(self, source: str, kinds: Collection[str], start: datetime, end: datetime) -> str | None:
+        """What a message about an event can show; see :meth:`Reader.evidence_of`."""
+        with self._reading() as reader:
+            return reader.evidence_of(source, kinds, start, end)
+
     def readings(self, series: str, start: datetime, end: datetime, limit: int = 1_000_000) -> list[Reading]:
         """One series from ``start`` up to before ``end``, by time, each time once."""
         with self._reading() as reader:
@@ -231,6 +236,10 @@ class Journal:
         """Something done to the outbox, in one transaction, after everything appended before. Raises Unavailable."""
         return self._writer.ask(lambda: self._keeper.books.write(lambda book: work(book.outbox)))
 
+    def desk_notes(self) -> list[Note]:
+        """What the desk of alerts had written down, oldest kind first. Raises Unavailable."""
+        return self._writer.ask(lambda: self._keeper.books.write(lambda book: book.desk.notes()))
+
     def change(self, work: Callable[[Book], T]) -> T:
         """Something done to the book in one transaction, after everything appended before. Raises Unavailable.
 
@@ -259,10 +268,6 @@ class Journal:
         """Events of a kind by the time at which they happened."""
         with self._reading() as reader:
             return reader.events_between(kind, start, end, limit)
-
-    def desk_notes(self) -> list[Note]:
-        """What the desk of alerts had written down, oldest kind first. Raises Unavailable."""
-        return self._writer.ask(lambda: self._keeper.books.write(lambda book: book.desk.notes()))
 
     def told(self, rule: str, target: str) -> tuple[list[dict[str, Any]], dict[str, str] | None]:
         """Who was or will be told of the newest occurrence of an alert, and who has acknowledged it."""

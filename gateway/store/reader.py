@@ -5,7 +5,7 @@ What stands twice on the disk (same series, same time) counts once, and the one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,6 +62,15 @@ class Reader(Access):
         )
         values = [value for _, value in wanted if value is not None]
         return [Entry(row[0], book.event_of(row[1:])) for row in self._ask_book(sql, (*values, limit))]
+
+    def evidence_of(self, source: str, kinds: Collection[str], start: datetime, end: datetime) -> str | None:
+        """The evidence of a source's newest event of such a kind within a time, if it has any."""
+        sql = (
+            "SELECT kind, evidence FROM event WHERE at BETWEEN ? AND ? AND source = ? AND evidence IS NOT NULL"
+            " ORDER BY at DESC, seq DESC LIMIT 100"
+        )
+        rows = self._ask_book(sql, (to_ms(start), to_ms(end), source))
+        return next((str(evidence) for kind, evidence in rows if kind in kinds), None)
 
     def readings(self, series: str, start: datetime, end: datetime, limit: int = 1_000_000) -> list[Reading]:
         """One series from ``start`` up to before ``end``, by time, each time once."""

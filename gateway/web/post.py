@@ -84,6 +84,7 @@ class Server:
         credentials: Who we are; sent with every request, here and nowhere else.
         connect_s: Longest wait for a connection [s].
         total_s: Longest wait for a whole answer [s].
+        largest_bytes: At most so much of an answer is read.
     """
 
     def __init__(
@@ -94,8 +95,10 @@ class Server:
         credentials: Credentials | None = None,
         connect_s: float = CONNECT_S,
         total_s: float = TOTAL_S,
+        largest_bytes: int = LARGEST_REPLY_BYTES,
     ) -> None:
         parts = urlsplit(url)
+        self._largest_bytes = largest_bytes
         self.name = f"{parts.scheme}://{parts.netloc}"
         self._host = parts.hostname or ""
         self._port = parts.port
@@ -191,9 +194,12 @@ class Server:
         connection.response_class = _limited_to(deadline)
         answer = connection.getresponse()
         with contextlib.closing(answer):
-            content = answer.read(LARGEST_REPLY_BYTES)
+            content = answer.read(self._largest_bytes)
             whole = answer.isclosed() or not answer.read(1)
-            names = {name.lower(): value for name, value in answer.getheaders()}
+            names: dict[str, str] = {}
+            for name, value in answer.getheaders():  # a camera may ask for its proof in several headers
+                known = names.get(name.lower()) if name.lower() == "www-authenticate" else None
+                names[name.lower()] = f"{known}, {value}" if known else value
             return Reply(answer.status, names, content), whole and not answer.will_close
 
     def _connect(self) -> http.client.HTTPConnection:

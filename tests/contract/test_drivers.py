@@ -26,6 +26,8 @@ DRIVERS = plugins.names("driver")
 WITH_NOBODY_THERE: Mapping[str, dict[str, Any]] = {
     "mqtt": {"host": "127.0.0.1", "listen": ["chirpstack"]},
     "modbus": {"host": "127.0.0.1"},
+    "isapi": {"url": "http://127.0.0.1", "username": "village", "password_file": "/nobody/wrote/it"},
+    "dahua": {"url": "http://127.0.0.1", "username": "village", "password_file": "/nobody/wrote/it"},
 }
 """Settings of the drivers that need a far end; the port is one where nobody listens."""
 
@@ -57,7 +59,9 @@ def context(
 
 def settings_of(name: str) -> BaseModel:
     keys = dict(WITH_NOBODY_THERE.get(name, {}))
-    if keys:
+    if "url" in keys:
+        keys["url"] = f"{keys['url']}:{free_port()}"
+    elif keys:
         keys["port"] = free_port()
     model: BaseModel = plugins.load("driver", name).Settings.model_validate(keys)
     return model

@@ -14,6 +14,9 @@ from tests.servers import tool
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "systemd/village-gateway.service"
 SERIAL = ROOT / "systemd/village-gateway.service.d/serial.conf"
+EYES = ROOT / "systemd/village-eyes.service"
+EYES_MEET = ROOT / "systemd/village-gateway.service.d/eyes.conf"
+HARDWARE = ROOT / "systemd/village-eyes.service.d/hardware.conf"
 
 
 def settings(text: str) -> dict[str, list[str]]:
@@ -39,20 +42,31 @@ def audited(unit: Path) -> float:
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize("serial", [False, True], ids=["plain", "serial"])
-def test_the_unit_scores_at_most_2_in_systemds_own_audit(tmp_path: Path, serial: bool) -> None:
-    text = UNIT.read_text(encoding="utf-8")
-    if serial:
-        changed = settings(SERIAL.read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    ("unit_file", "drop_in", "most"),
+    [
+        (UNIT, None, 2.0),
+        (UNIT, SERIAL, 2.0),
+        (UNIT, EYES_MEET, 2.0),
+        (EYES, None, 2.0),
+        (EYES, HARDWARE, 2.5),
+    ],
+    ids=["plain", "serial", "eyes-meet", "eyes", "eyes-hardware"],
+)
+def test_the_unit_scores_well_in_systemds_own_audit(
+    tmp_path: Path, unit_file: Path, drop_in: Path | None, most: float
+) -> None:
+    text = unit_file.read_text(encoding="utf-8")
+    if drop_in is not None:
+        added = drop_in.read_text(encoding="utf-8")
+        changed = settings(added)
         kept = [line for line in text.splitlines() if line.partition("=")[0] not in changed]
-        extra = [
-            line for line in SERIAL.read_text(encoding="utf-8").splitlines() if "=" in line and line[0] != "#"
-        ]
+        extra = [line for line in added.splitlines() if "=" in line and line[0] != "#"]
         at = kept.index("[Install]")
         text = "\n".join([*kept[:at], *extra, *kept[at:]])
-    unit = tmp_path / "village-gateway.service"
+    unit = tmp_path / unit_file.name
     unit.write_text(text, encoding="utf-8")
-    assert audited(unit) <= 2.0
+    assert audited(unit) <= most
 
 
 @pytest.mark.servers
@@ -79,6 +93,34 @@ def test_the_unit_is_watched_restarted_and_told_when_ready() -> None:
     assert unit["LoadCredential"] == ["village:/etc/village/credentials"]
     assert "PasswordFile" not in unit
     assert not any("PASSWORD" in value or "TOKEN" in value for value in unit.get("Environment", []))
+
+
+def test_the_eyes_have_no_credential_of_the_gateways_and_limits_of_their_own() -> None:
+    unit = settings(EYES.read_text(encoding="utf-8"))
+    assert unit["LoadCredential"] == ["village:/etc/village/eyes"]
+    assert unit["DynamicUser"] == ["yes"]
+    assert unit["Restart"] == ["always"]
+    assert float(unit["RestartSec"][0]) <= 1
+    for bound in ("MemoryMax", "CPUQuota", "TasksMax"):
+        assert bound in unit
+    assert unit["ExecStart"] == [
+        "/opt/village/.venv/bin/python -m detectors --connect /run/village-eyes/eyes.sock --state /var/lib/village-eyes"
+    ]
+
+
+@pytest.mark.servers
+def test_the_folder_in_which_gateway_and_eyes_meet_is_as_systemd_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    for tool_name, name in (
+        ("systemd-sysusers", "village-eyes.sysusers"),
+        ("systemd-tmpfiles", "village-eyes.tmpfiles"),
+    ):
+        words = [tool(tool_name), f"--root={tmp_path}", str(ROOT / "systemd" / name)]
+        if tool_name == "systemd-tmpfiles":
+            words.insert(1, "--create")
+        subprocess.run(words, capture_output=True, check=True)
+    assert (tmp_path / "run/village-eyes").stat().st_mode & 0o7777 == 0o2770
+    assert "village-eyes" in (tmp_path / "etc/group").read_text(encoding="utf-8")
 
 
 def test_the_broker_keeps_what_is_not_acknowledged_and_listens_on_loopback() -> None:

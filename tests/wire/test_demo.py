@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.commands import stage
+from gateway.commands.stage import EYES_NEED
+from gateway.site import load_site
 from tests.servers import eventually
 
 VILLAGE = [sys.executable, "-m", "gateway", "demo"]
@@ -35,9 +38,36 @@ def test_the_demo_hears_every_device_loses_nothing_and_says_so_as_json(tmp_path:
     assert summary["modbus"]["polls"] > 7
     assert summary["readings"]["total"] > 100
     assert summary["disk_bytes"] > 0
-    assert "There is no web board yet" in done.stderr
+    assert "/board/ (anybody may look here" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []  # nothing is left behind
+
+
+def test_a_synthetic_fire_goes_from_the_frame_to_a_message_with_a_picture(tmp_path: Path) -> None:
+    for name in EYES_NEED:
+        pytest.importorskip(name, reason="needs the extra 'vision'")
+    done = subprocess.run(
+        [*VILLAGE, "--for", "14s", "--json", "--lang", "en"],
+        capture_output=True, text=True, timeout=120, cwd=ROOT, env=_environment(tmp_path), check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    summary = json.loads(done.stdout)
+    assert summary["seen"]["fire"] == 1
+    assert summary["seen"]["shown"] >= 1
+    lines = done.stderr.splitlines()
+    fire = next(number for number, line in enumerate(lines) if "疑似火情" in line)
+    assert any("[JPEG, " in line for line in lines[fire : fire + 5])
+
+
+def test_without_the_libraries_the_demo_has_no_cameras_and_says_which_are_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stage, "EYES_NEED", ("json", "no_such_library"))
+    site = load_site(ROOT / "config/examples/demo")
+    blind, missing = stage.seeing(site)
+    assert missing == ["no_such_library"]
+    assert set(site.sources) - set(blind.sources) == {"eyes"}
+    assert set(site.devices) - set(blind.devices) == {"street", "heat"}
 
 
 def test_ctrl_c_ends_the_demo_cleanly_and_keeps_the_state_it_was_told_to_keep(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
+
+from gateway.files import read_yaml
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -16,3 +19,24 @@ def names_in(text: str) -> tuple[str, ...]:
     if not isinstance(found, dict) or sorted(found) != list(range(len(found))):
         return ()
     return tuple(str(found[index]) for index in range(len(found)))
+
+
+def embedded(path: Path) -> tuple[str, ...]:
+    """Names that stand as plain text within an ONNX file, for libraries that do not tell its metadata."""
+    content = path.read_bytes()
+    start = content.find(b"{0: ")
+    end = content.find(b"}", start) + 1
+    return names_in(content[start:end].decode("utf-8", "replace")) if 0 <= start < end else ()
+
+
+def beside(path: Path) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Names and metadata out of the ``metadata.yaml`` that ultralytics lays beside an export; empty without one."""
+    file = path.with_name("metadata.yaml")
+    if not file.is_file():
+        return (), {}
+    data = read_yaml(file).data
+    if not isinstance(data, dict):
+        return (), {}
+    names = data.get("names")
+    listed = {int(key): str(name) for key, name in names.items()} if isinstance(names, dict) else {}
+    return tuple(listed[index] for index in sorted(listed)), {key: str(value) for key, value in data.items()}

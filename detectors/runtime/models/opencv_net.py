@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from detectors.runtime.heads import Floats
-from detectors.runtime.models.names import names_in
+from detectors.runtime.models.names import embedded
 from detectors.runtime.network import About, BadModel
 from gateway.cameras import ModelEntry
 
@@ -23,15 +23,9 @@ class Backend:
             self._net = cv2.dnn.readNetFromONNX(str(path))
         except cv2.error as error:
             raise BadModel(f"OpenCV cannot read it ({str(error)[:200]})") from error
-        text = path.read_bytes()
-        # OpenCV does not tell metadata; ultralytics' names lie in the file as plain text
-        start = text.find(b"{0: '")
-        names = (
-            names_in(text[start : text.find(b"}", start) + 1].decode("utf-8", "replace"))
-            if start >= 0
-            else ()
-        )
-        self.about = About(*_fixed_input(self._net), names, {})
+        self.about = About(
+            0, 0, embedded(path)
+        )  # OpenCV does not say what size a network wants: the site does, or 640
 
     def run(self, blob: Floats) -> Floats:
         """The first output; raises BadModel."""
@@ -40,8 +34,3 @@ class Backend:
             return np.asarray(self._net.forward(), np.float32)
         except cv2.error as error:
             raise BadModel(f"OpenCV failed ({str(error)[:200]})") from error
-
-
-def _fixed_input(net: cv2.dnn.Net) -> tuple[int, int]:
-    """OpenCV does not say what size a network wants: 0 lets the site file (or 640) decide."""
-    return 0, 0

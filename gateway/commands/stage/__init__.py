@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import socket
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,9 @@ from gateway.app import House
 from gateway.clock import SystemClock
 from gateway.contracts import Device
 from gateway.errors import Fault, SettingsError
+from gateway.evidence.notebook import LOOKS, lines
+from gateway.evidence.pictures import FOLDER
+from gateway.model import Event
 from gateway.rehearsal import Played
 from gateway.site import Plugin, Site
 
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
     from drivers.simulation.far_ends import FarEnds
 
 STATUS_PORT = 8480
+EYES_NEED = ("numpy", "cv2", "supervision", "trackers")
+MOST_EVENTS = 100_000
 DRAIN_S = 8.0  # what has been sent must be written down within this time after the last report
 
 
@@ -80,6 +87,28 @@ def meeting(site: Site, far_ends: FarEnds, status_port: int) -> Site:
     }
     api = site.village.api.model_copy(update={"port": status_port})
     return replace(site, sources=sources, village=site.village.model_copy(update={"api": api}))
+
+
+def seeing(site: Site) -> tuple[Site, list[str]]:
+    """The site, without its cameras where the libraries to look through them are not installed, and which those are."""
+    blind = [name for name, plugin in site.sources.items() if driver_of(plugin) == "vision"]
+    missing = [name for name in EYES_NEED if importlib.util.find_spec(name) is None]
+    if not blind or not missing:
+        return site, []
+    sources = {name: plugin for name, plugin in site.sources.items() if name not in blind}
+    devices = {slug: one for slug, one in site.devices.items() if one.settings.source not in blind}
+    return replace(site, sources=sources, devices=devices), missing
+
+
+def sights(house: House) -> dict[str, int]:
+    """What cameras saw, by kind, and how many of their pictures went out with messages (``shown``)."""
+    found: Counter[str] = Counter()
+    for entry in house.journal.events(0, MOST_EVENTS):
+        if isinstance(entry.item, Event) and entry.item.evidence:
+            found[entry.item.kind] += entry.item.detail.get("state") == "confirmed"
+    for place in house.state_dir.glob(f"sources/*/{FOLDER}/{LOOKS}"):
+        found["shown"] += sum(line.get("what") == "message" for line in lines(place))
+    return {kind: count for kind, count in found.items() if count or kind == "shown"}
 
 
 def status_port(asked: int | None) -> int:

@@ -39,7 +39,7 @@ class Channel:
         head = f"[{self._context.site}] {notice.severity.word} -> {notice.to or '*'}: {notice.subject}"
         lines = [head, *(f"    {line}" for line in notice.text.splitlines())]
         if notice.picture is not None:
-            lines.append(f"    ({len(notice.picture)} B)")
+            lines.append(f"    [JPEG, {len(notice.picture) / 1000:.0f} kB]")
         shown = ["".join(sign if sign.isprintable() else "?" for sign in line) for line in lines]
         try:
             sys.stderr.write("\n".join(shown) + "\n")

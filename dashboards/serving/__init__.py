@@ -1,0 +1,1 @@
+"""How the board's files and figures reach a browser: machinery, no board by itself."""

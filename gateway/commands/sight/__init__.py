@@ -1,0 +1,1 @@
+"""The sub-commands of ``village vision``: one file each, with ``HELP``, ``EXAMPLE``, ``arguments`` and ``run``."""
