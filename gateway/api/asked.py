@@ -12,6 +12,7 @@ from starlette.requests import Request
 from gateway.accounts import LOCAL, Accounts, Principal
 from gateway.changes import Changes
 from gateway.clock import Clock
+from gateway.linkage.switchboard import Switchboard
 from gateway.model import Delivery, Reading
 from gateway.orders.desk import Desk
 from gateway.orders.watch import Watch
@@ -37,6 +38,7 @@ class Served(Protocol):
     changes: Changes
     orders: Desk
     watch: Watch
+    outputs: Switchboard
     address: str
 
     @property

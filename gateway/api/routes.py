@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from gateway.api import alerts, events, openapi, orders, readings, session, site, status, stream, users
+from gateway.api import (
+    alerts,
+    events,
+    openapi,
+    orders,
+    outputs,
+    readings,
+    session,
+    site,
+    status,
+    stream,
+    users,
+)
 from gateway.api.table import Endpoint
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
     endpoint
-    for resource in (session, status, site, readings, events, alerts, orders, stream, users, openapi)
+    for resource in (session, status, site, readings, events, alerts, orders, outputs, stream, users, openapi)
     for endpoint in resource.ENDPOINTS
 )

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from pyModbusTCP.server import DataBank, ModbusServer
 
+from gateway.__main__ import main
 from gateway.app import House
 from gateway.clock import ManualClock
 from gateway.errors import SettingsError
@@ -144,7 +145,11 @@ async def test_the_river_rises_and_it_rains(
 
 
 async def test_put_aside_it_is_silent_and_it_falls_silent_when_the_alert_is_over_and_at_the_end(
-    tmp_path: Path, clock: ManualClock, told: list[Notice], siren: ModbusServer
+    tmp_path: Path,
+    clock: ManualClock,
+    told: list[Notice],
+    siren: ModbusServer,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     async with village(tmp_path, clock, siren) as building:
         await until(lambda: building.sources.health["line"].state == "open")
@@ -163,6 +168,14 @@ async def test_put_aside_it_is_silent_and_it_falls_silent_when_the_alert_is_over
         await until(lambda: bool(building.alerts()))
         await settled(building)
         assert not sounds(siren)
+        state = ["--state", str(building.state_dir)]
+        assert await asyncio.to_thread(main, ["outputs", "test", "siren", "--by", "he", *state]) == 0
+        assert sounds(siren)
+        assert await asyncio.to_thread(main, ["outputs", "list", *state]) == 0
+        assert "siren           modbus_coil ON 2 s left" in capsys.readouterr().out
+        assert await asyncio.to_thread(main, ["outputs", "stop", "--by", "he", *state]) == 0
+        assert not sounds(siren)
+        assert await asyncio.to_thread(main, ["outputs", "test", "horn", "--by", "he", *state]) != 0
         await building.outputs.test("siren", 600, "he")
         assert sounds(siren)
     assert not sounds(siren)  # the gateway has stopped
