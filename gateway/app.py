@@ -516,10 +516,11 @@ class House:
 
     def _close_store(self) -> None:
         lanes = self.herald.lanes()
-        with ThreadPoolExecutor(max_workers=1 + len(self.forwarders) + len(lanes)) as together:
+        with ThreadPoolExecutor(max_workers=2 + len(self.forwarders) + len(lanes)) as together:
             for lane in lanes:
                 together.submit(lane.stop)
             together.submit(self.herald.inbox.join)
+            together.submit(self.herald.receipts.stop)
             for _, forwarder in self.forwarders.values():  # each may take seconds: a request is in its hand
                 together.submit(forwarder.stop)
         self.journal.close()

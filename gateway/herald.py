@@ -24,6 +24,7 @@ from gateway.notify.codes import Codes
 from gateway.notify.inbox import Inbox
 from gateway.notify.lists import Lists
 from gateway.notify.outbox import CLOCK_STEP_S, Lane, Outbox
+from gateway.notify.receipts import Receipts
 from gateway.notify.teller import Teller
 from gateway.places import place_of
 from gateway.rules.telling import acknowledged
@@ -63,6 +64,7 @@ class Herald:
         self.codes = Codes()
         self.codes.page = site.village.answers.page or ""
         self.inbox = Inbox()
+        self.receipts = Receipts(journal, clock, self._outbox.wake)
         self.acting: Callable[[Site], Mapping[str, tuple[object, Callable[[], Channel]]]] = lambda _: {}
         self._wishes = wishes_of(site)
         self._jobs = _jobs_of(site)
@@ -109,7 +111,9 @@ class Herald:
                 **self.acting(site),
             }
         )
-        self.inbox.apply({lane.name: lane.channel for lane in self._outbox.lanes()})
+        channels = {lane.name: lane.channel for lane in self._outbox.lanes()}
+        self.inbox.apply(channels)
+        self.receipts.apply(channels)
         return outcome
 
     async def recall(self) -> None:
