@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -31,6 +31,7 @@ from gateway.clock import Clock
 from gateway.contracts import Actuator, Channel, Context, Device, SinkContext, SourceHealth
 from gateway.deriver import Deriver
 from gateway.doctor import examine
+from gateway.evidence.pictures import Place
 from gateway.herald import Herald
 from gateway.judgement import Judgement
 from gateway.latest import Latest
@@ -39,12 +40,11 @@ from gateway.linkage.faults import cameras_of
 from gateway.linkage.lanes import CameraLane, OutputLane
 from gateway.linkage.switchboard import Switchboard
 from gateway.linkage.wishes import CAMERAS, OUTPUT
-from gateway.model import Delivery, Event, Flag, Observation, Order, OrderState, Tick
+from gateway.model import Delivery, Event, Flag, Order, OrderState, Tick
 from gateway.orders.desk import Desk
 from gateway.orders.watch import Watch
 from gateway.outputs import Output
 from gateway.quality.grader import Grader
-from gateway.rules.rulebook import ALERT
 from gateway.rules.telling import confirmation
 from gateway.settings import DeviceSettings, Pace
 from gateway.site import Plugin, Site, load_site
@@ -107,6 +107,7 @@ class House:
             changed=self._order_changed,
         )
         self.watch = Watch(self.orders, self.herald.codes)
+        self.herald.woken = self.watch.wake
         self.outputs = Switchboard(clock, self._write_down)
         self.answers = Answers(
             self,
@@ -165,7 +166,7 @@ class House:
             latest=self.latest,
             clock=self.clock,
             herald=self.herald,
-            noted=self._noted,
+            noted=self.changes.note,
         )
         await self.herald.recall()
         self.herald.stand(rulebook.standing)
@@ -182,7 +183,7 @@ class House:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 await self.sources.apply(group, _wanted(self.site))
-                api = Api(self, [*answer.routes(self), *pages_of(self)])
+                api = Api(self, (*pages_of(self), *answer.routes(self)))
                 group.create_task(api.serve(), name="api")
                 ticking = group.create_task(self._tick(), name="tick")
                 watching = group.create_task(self.watch.run(), name="orders")
@@ -341,7 +342,7 @@ class House:
 
     async def _write_down(self, event: Event) -> None:
         await self.journal.append(Delivery((event,)))
-        self._noted((event,))
+        self.changes.note((event,))
 
     def _switches(self, site: Site) -> dict[str, tuple[Output, Callable[[], Actuator]]]:
         """Every output of the site and how the way to it is made."""
@@ -375,12 +376,6 @@ class House:
         if order.rule:
             await self.herald.order_moved(order.rule, order.target, ALERTS_ORDER[order.state])
 
-    def _noted(self, observations: Sequence[Observation]) -> None:
-        """Whoever looks on is told; what has become of an alert may be an order's business."""
-        self.changes.note(observations)
-        if any(isinstance(one, Event) and one.kind == ALERT for one in observations):
-            self.watch.wake()
-
     def _rulebook_alerts(self) -> list[dict[str, Any]]:
         return [*self.spine.rulebook.alerts(), *self.herald.own_alerts()] if self.spine else []
 
@@ -399,6 +394,15 @@ class House:
     async def unmaintain(self, device: str, by: str) -> str:
         """Back in service; returns why not, in words, or nothing. Raises Unavailable."""
         return await self.herald.unmaintain(device, by)
+
+    async def trial(self, channel: str, person: str, by: str) -> str:
+        """A marked test message through one channel; returns under which target it is told. Raises Unavailable."""
+        return await self.herald.trial(channel, person, by)
+
+    @property
+    def evidence(self) -> Mapping[str, Place]:
+        """Where evidence lies, by source."""
+        return self.herald.evidence
 
     async def confirm(self, rule: str, target: str, by: str) -> bool:
         """A person has looked at an alert. It goes the way of every observation: written down, then judged.

@@ -13,6 +13,8 @@ SILENT_PERIODS = 3  # reference 8.3: k = 3, never below half an hour
 SILENT_AT_LEAST_S = 1800.0
 LOW_DISK_BYTES = 200_000_000
 SINK_QUIET_S = 120.0
+RULE_BLIND = "blind"  # the gateway's own rule (rules/blind.py)
+CAMERA_BLIND = "camera-blind"  # a shipped rule (config/rules/cameras.yaml)
 SINK_TROUBLE = frozenset({"unreachable", "misconfigured", "failed"})
 
 
@@ -41,6 +43,8 @@ def examine(status: Mapping[str, Any]) -> list[Problem]:
         *_stages(status),
         *_sources(status),
         *_sinks(status),
+        *_channels(status),
+        *_eyes(status),
         *_devices(status),
         *_store(status),
     ]
@@ -106,6 +110,24 @@ def _sinks(status: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem("sink_down", facts, urgent=True)
         if sink["parked"]:
             yield Problem("sink_parked", {"sink": name, "number": sink["parked"]})
+
+
+def _channels(status: Mapping[str, Any]) -> Iterator[Problem]:
+    for name, channel in status["channels"].items():
+        facts = {"channel": name, "error": channel["last_error"]}
+        if channel["state"] == "broken":
+            yield Problem("channel_broken", facts, urgent=True)
+        elif channel["state"] == "failing":
+            yield Problem("channel_failing", facts | {"number": channel["failures"]}, urgent=True)
+
+
+def _eyes(status: Mapping[str, Any]) -> Iterator[Problem]:
+    """Rules and cameras that judge nothing because they see nothing: they say so themselves, as alerts."""
+    for alert in status["alerts"]:
+        if alert["rule"] == RULE_BLIND:
+            yield Problem("rule_blind", {"series": alert["target"], "since": str(alert["since"])[:16]})
+        elif alert["rule"] == CAMERA_BLIND and alert["state"] == "firing":
+            yield Problem("camera_blind", {"camera": alert["target"]}, urgent=True)
 
 
 def _store(status: Mapping[str, Any]) -> Iterator[Problem]:

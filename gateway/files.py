@@ -80,6 +80,11 @@ def read_yaml(path: Path) -> Document:
     return parse_yaml(raw, path)
 
 
+def read_draft(path: Path, drafts: Mapping[Path, bytes]) -> Document:
+    """One file, or what shall stand in it: an edit is tried before it is written. Raises like :func:`read_yaml`."""
+    return parse_yaml(drafts[path], path) if path in drafts else read_yaml(path)
+
+
 def parse_yaml(raw: bytes, path: Path) -> Document:
     """The same for bytes already at hand; ``path`` is only used for messages."""
     if len(raw) > LARGEST_FILE_BYTES:
@@ -183,7 +188,7 @@ class _Builder:
             return dict(self._pairs(node, where))
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*where, index)) for index, item in enumerate(node.value)]
-        return _scalar(node.value, quoted=bool(getattr(node, "style", None)))
+        return scalar(node.value, quoted=bool(getattr(node, "style", None)))
 
     def _pairs(self, node: yaml.MappingNode, where: Where) -> Iterator[tuple[str, Any]]:
         seen: dict[str, int] = {}
@@ -203,7 +208,8 @@ class _Builder:
             yield key, value
 
 
-def _scalar(text: str, *, quoted: bool) -> Any:
+def scalar(text: str, *, quoted: bool) -> Any:
+    """What a scalar of a file means to us: a text, a number, true, false or nothing."""
     if quoted:
         return text
     if text in {"", "~", "null"}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,11 +19,11 @@ from gateway.evidence.pictures import Place, to_show
 from gateway.evidence.pictures import place_of as evidence_at
 from gateway.linkage.faults import cameras_of
 from gateway.linkage.wishes import Wishes
-from gateway.model import AlertChange, AlertState, Delivery, Telling
+from gateway.model import AlertChange, AlertState, Delivery, Fact, Outgoing, Severity, Telling
 from gateway.names import roster_of
 from gateway.notify.codes import Codes
 from gateway.notify.inbox import Inbox
-from gateway.notify.lists import Lists
+from gateway.notify.lists import lists_of
 from gateway.notify.outbox import CLOCK_STEP_S, Lane, Outbox
 from gateway.notify.receipts import Receipts
 from gateway.notify.teller import Teller
@@ -30,7 +31,7 @@ from gateway.places import place_of
 from gateway.rules.telling import acknowledged
 from gateway.site import GATEWAY, Plugin, Site, load_words
 from gateway.store.journal import Journal
-from gateway.store.moments import from_ms
+from gateway.store.moments import from_ms, to_ms
 from gateway.store.outbox import Leased
 from gateway.words import Language, Words
 
@@ -38,6 +39,8 @@ LOOKED_BACK = timedelta(
     minutes=15
 )  # an event may be that much older than the alert it raises (or its clock ahead)
 SILENCING = frozenset({"shelved", "maintenance", "suppressed"})  # what also keeps a siren still
+TRIAL = "test"  # the rule under which a test message stands in the outbox
+TRIAL_KEEPS = timedelta(minutes=10)
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 _log = logging.getLogger(__name__)
@@ -58,17 +61,18 @@ class Herald:
         self._clock = clock
         self._state_dir = state_dir
         self._words: dict[Language, Words] = {language: load_words(language) for language in LANGUAGES}
-        self._lists = _lists_of(site, self._words)
+        self._lists = lists_of(roster_of(site.village), site.village.devices, self._words)
         self._outbox = Outbox(journal, clock, self._words, self._composed, self._picture)
         self._language: Language = site.village.site.language
+        self._site = site
         self.codes = Codes()
         self.codes.page = site.village.answers.page or ""
         self.inbox = Inbox()
+        self.woken: Callable[[], None] = lambda: None
         self.receipts = Receipts(journal, clock, self._outbox.wake)
         self.acting: Callable[[Site], Mapping[str, tuple[object, Callable[[], Channel]]]] = lambda _: {}
         self._wishes = wishes_of(site)
         self._jobs = _jobs_of(site)
-        self._site = site
         self.desk = Desk(self._new_teller(site))
         self._shown = self._what_can_be_shown(site)
         self._offset = clock.now().timestamp() - clock.monotonic()
@@ -77,7 +81,7 @@ class Herald:
     def use(self, site: Site) -> None:
         """From now on the people and rules of this site count."""
         self._site = site
-        self._lists = _lists_of(site, self._words)
+        self._lists = lists_of(roster_of(site.village), site.village.devices, self._words)
         self.codes.page = site.village.answers.page or ""
         self._jobs = _jobs_of(site)
         self._wishes = wishes_of(site)
@@ -167,6 +171,7 @@ class Herald:
     def wake(self) -> None:
         """Something was queued or taken back."""
         self._outbox.wake()
+        self.woken()
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Every channel, plain data."""
@@ -191,12 +196,17 @@ class Herald:
             told, taken = ([], None) if waiting else self._journal.told(rule, target)
             held = self.desk.masks_of(rule, target, now) + list(_held_back(told))
             answers = self.desk.answers(rule, target)
+            facts = tuple(Fact(key, values) for key, values in one.get("facts", ()))
             found.append(
                 {
                     **one,
+                    "reason_zh": self.desk.teller.reason(facts, "zh", one["reason"]),
                     "told": told,
                     "acknowledged": taken,
                     "masks": held,
+                    "evidence": self._evidence_of(
+                        rule, target, datetime.fromisoformat(one["since"]) - LOOKED_BACK, now + LOOKED_BACK
+                    ),
                     **({"answers": answers} if answers else {}),
                 }
             )
@@ -213,7 +223,8 @@ class Herald:
             found.append(
                 {
                     "rule": one.rule, "target": one.target, "device": "", "name": "", "state": AlertState.FIRING.value,
-                    "severity": one.severity.word, "value": one.value, "reason": one.reason, "since": begun,
+                    "severity": one.severity.word, "value": one.value, "reason": one.reason,
+                    "facts": [[fact.key, dict(fact.values)] for fact in one.facts], "since": begun,
                     "changed": moved, "unknown": False, "tell": [],
                 }
             )  # fmt: skip
@@ -242,6 +253,34 @@ class Herald:
         """Back in service; returns why not, in words, or nothing. Raises Unavailable."""
         return await self._written(self.desk.unmaintain(place, by, self._clock.now()))
 
+    async def trial(self, channel: str, person: str, by: str) -> str:
+        """Queue a marked test message, which goes the way of every other; returns under which target it is told.
+
+        Args:
+            channel: Of the site.
+            person: Of the site; must have this channel.
+            by: Who wants it.
+
+        Raises:
+            Unavailable: The disk did not take it.
+        """
+        now, one = self._clock.now(), self._site.village.people[person]
+        contact = next(each for each in one.contacts if each.channel == channel)
+        language: Language = one.language or self._site.village.site.language
+        say = self._words[language]
+        target = f"{channel}:{secrets.token_hex(4)}"
+        message = Outgoing(
+            kind="firing", level=0, person=person, channel=channel, address=contact.to, way=0, language=language,
+            subject=say("notify.test_subject"), text=f"{say('notify.test_text')}\n{by}", template="test",
+            variables={"text": by}, severity=Severity.INFO, critical=False, not_before=now,
+            expires_at=now + TRIAL_KEEPS,
+        )  # fmt: skip
+        telling = Telling(TRIAL, target, to_ms(now), now, now, rows=(message,))
+        await self._journal.append(Delivery((), tellings=(telling,)))
+        await asyncio.to_thread(self._journal.outbox, lambda _: None)
+        self.wake()
+        return target
+
     async def order_moved(self, rule: str, target: str, state: OrderState) -> None:
         """What has become of the job that an alert has caused. Raises Unavailable."""
         await self._written(self.desk.order_moved(rule, target, state, self._clock.now()))
@@ -260,18 +299,29 @@ class Herald:
     def _composed(self, one: Leased) -> tuple[str, str]:
         return self._lists.compose(one)
 
-    def _picture(self, one: Leased) -> bytes | None:
-        """What goes with a message about a camera, as it is known now (a collision may be a hit-and-run by now)."""
-        places, kinds = self._shown
-        if one.kind == "resolved" or not places or not kinds.get(one.rule):
+    @property
+    def evidence(self) -> Mapping[str, Place]:
+        """Where evidence lies, by source."""
+        return self._shown[0]
+
+    def _evidence_of(self, rule: str, target: str, begin: datetime, end: datetime) -> str | None:
+        """What was seen when an alert began, or since; None: nothing is kept of it."""
+        kinds = self._shown[1].get(rule)
+        if not kinds:
             return None
-        source, now = one.target.partition(":")[0], self._clock.now()
         try:
-            begin = from_ms(one.created_at) - LOOKED_BACK
-            number = self._journal.evidence_of(source, kinds[one.rule], begin, now + LOOKED_BACK)
+            return self._journal.evidence_of(target.partition(":")[0], kinds, begin, end)
         except StoreError:
             return None
-        return to_show(places, number, who=one.person, at=now) if number is not None else None
+
+    def _picture(self, one: Leased) -> bytes | None:
+        """What goes with a message about a camera, as it is known now (a collision may be a hit-and-run by now)."""
+        if one.kind == "resolved" or not self.evidence:
+            return None
+        now = self._clock.now()
+        begin = from_ms(one.created_at) - LOOKED_BACK
+        number = self._evidence_of(one.rule, one.target, begin, now + LOOKED_BACK)
+        return to_show(self.evidence, number, who=one.person, at=now) if number is not None else None
 
     def _what_can_be_shown(self, site: Site) -> tuple[dict[str, Place], dict[str, frozenset[str]]]:
         """Where evidence lies, and which kinds of events are behind a rule."""
@@ -290,6 +340,7 @@ class Herald:
             words=self._words,
             language=site.village.site.language,
             zone=site.village.site.zone,
+            quantities=site.quantities,
         )
 
 
@@ -309,21 +360,6 @@ def wishes_of(site: Site) -> Wishes:
 def _jobs_of(site: Site) -> frozenset[str]:
     """The rules whose alerts are jobs for somebody."""
     return frozenset(plan.rule.id for plan in site.rules.plans if plan.rule.order == "auto")
-
-
-def _lists_of(site: Site, words: Mapping[Language, Words]) -> Lists:
-    """The site's places, and where a round begins: the place of the largest cell around each device."""
-    roster = roster_of(site.village)
-    places, starts = {}, {}
-    for slug, device in site.village.devices.items():
-        place = place_of(device)
-        if place is not None:
-            places[slug] = place
-        around = [place_of(roster.cells[cell]) for cell in (roster.chain(device.cell) if device.cell else ())]
-        known = [one for one in around if one is not None]
-        if known:
-            starts[slug] = known[-1]
-    return Lists(words, places, starts)
 
 
 def _held_back(told: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

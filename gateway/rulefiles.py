@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,10 +47,14 @@ class Rules:
         return any(plan.rule.id == rule for plan in self.plans)
 
 
-def rule_files(site: Path | None) -> list[Path]:
-    """The shipped files, then the site's own (``rules/*.yaml`` beside its file)."""
+def rule_files(site: Path | None, drafts: Collection[Path] = ()) -> list[Path]:
+    """The shipped files, then the site's own (``rules/*.yaml`` beside its file), and those that shall be written."""
     folders = [files.config_root() / RULES, *([site / RULES] if site is not None else [])]
-    return [path for folder in folders for path in sorted(folder.glob("*.yaml"))]
+    return [
+        path
+        for folder in folders
+        for path in sorted({*folder.glob("*.yaml"), *(path for path in drafts if path.parent == folder)})
+    ]
 
 
 def load_rules(
@@ -60,6 +64,7 @@ def load_rules(
     *,
     document: files.Document | None = None,
     around: Surroundings | None = None,
+    drafts: Mapping[Path, bytes] | None = None,
 ) -> Rules:
     """Read and check rules.
 
@@ -69,6 +74,7 @@ def load_rules(
         settings: The site's ``rules:``.
         document: The site file, for faults in ``rules:``.
         around: Zone and holidays; UTC and none by default.
+        drafts: What shall stand in some of the files.
 
     Raises:
         SettingsError: With every fault of every file.
@@ -78,7 +84,7 @@ def load_rules(
     written: dict[str, Written] = {}
     for path in paths:
         try:
-            _read(path, quantities, said, written, faults)
+            _read(files.read_draft(path, drafts or {}), quantities, said, written, faults)
         except SettingsError as error:
             faults += error.faults
     chosen = settings or RulesSettings()
@@ -108,13 +114,12 @@ def load_rules(
 
 
 def _read(
-    path: Path,
+    document: files.Document,
     quantities: Quantities,
     said: dict[str, dict[str, Any]],
     written: dict[str, Written],
     faults: list[Fault],
 ) -> None:
-    document = files.read_yaml(path)
     content = files.validated(RuleFile, document)
     here: set[str] = set()
     for index, entry in enumerate(content.rules):
@@ -135,7 +140,7 @@ def _read(
         faults += [document.fault((*where, *place), problem, remedy) for place, problem, remedy in wrong]
         said[name] = merged
         if not wrong:
-            written[name] = Written(rule, path, document.line(where))
+            written[name] = Written(rule, document.path, document.line(where))
 
 
 def _merged(before: dict[str, Any] | None, entry: dict[str, Any]) -> dict[str, Any]:

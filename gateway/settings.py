@@ -237,16 +237,6 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-class AnswerSettings(Strict):
-    """How people answer without an app.
-
-    Attributes:
-        page: Address of the page for codes (``/a`` of this box) as people reach it; stands in the messages when set.
-    """
-
-    page: str | None = Field(default=None, pattern=r"^https?://[\x21-\x7e]{1,200}$")
-
-
 class BoardSettings(Strict):
     """The village board.
 
@@ -256,6 +246,16 @@ class BoardSettings(Strict):
     """
 
     public: bool = False
+
+
+class AnswerSettings(Strict):
+    """How people answer without an app.
+
+    Attributes:
+        page: Address of the page for codes (``/a`` of this box) as people reach it; stands in the messages when set.
+    """
+
+    page: str | None = Field(default=None, pattern=r"^https?://[\x21-\x7e]{1,200}$")
 
 
 class RulesSettings(Strict):

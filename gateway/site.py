@@ -5,7 +5,7 @@ Reading goes through ``files.py``; this module only knows what belongs together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -81,19 +81,21 @@ def site_file(path: Path) -> Path:
     return path / SITE_FILE if path.is_dir() else path
 
 
-def load_site(path: Path) -> Site:
+def load_site(path: Path, drafts: Mapping[Path, bytes] | None = None) -> Site:
     """Read and check a whole site.
 
     Args:
         path: The folder that holds ``village.yaml``, or the file itself. A folder ``catalogue/`` beside it adds device
             models or replaces shipped ones; a file ``quantities.yaml`` does the same for quantities, a folder
             ``rules/`` for rules.
+        drafts: What shall stand in some of these files, to be tried before it is written.
 
     Raises:
         SettingsError: With every fault found.
     """
     file = site_file(path)
-    document = files.read_yaml(file)
+    tried = drafts or {}
+    document = files.read_draft(file, tried)
     faults: list[Fault] = []
     quantities = load_quantities(file.parent / QUANTITIES_FILE)
     dirs = tuple(
@@ -115,7 +117,12 @@ def load_site(path: Path) -> Site:
     rules = _gather(
         faults,
         lambda: load_rules(
-            rule_files(file.parent), quantities, village.rules, document=document, around=around
+            rule_files(file.parent, tried),
+            quantities,
+            village.rules,
+            document=document,
+            around=around,
+            drafts=tried,
         ),
     )
     faults += linkage_faults(document, village, sources, rules)

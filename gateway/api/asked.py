@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from gateway.accounts import LOCAL, Accounts, Principal
 from gateway.changes import Changes
 from gateway.clock import Clock
+from gateway.evidence.pictures import Place
 from gateway.linkage.switchboard import Switchboard
 from gateway.model import Delivery, Reading
 from gateway.orders.desk import Desk
@@ -63,6 +65,25 @@ class Served(Protocol):
 
     async def acknowledge(self, rule: str, target: str, by: str) -> bool:
         """A person has taken an alert on; False when there is none. Raises Unavailable."""
+
+    async def trial(self, channel: str, person: str, by: str) -> str:
+        """A marked test message through one channel; returns under which target it is told. Raises Unavailable."""
+
+    @property
+    def evidence(self) -> Mapping[str, Place]:
+        """Where evidence lies, by source."""
+
+    async def shelve(self, rule: str, target: str, until: datetime, by: str, why: str) -> str:
+        """Put an alert aside for a while; returns why not, in words, or nothing. Raises Unavailable."""
+
+    async def unshelve(self, rule: str, target: str, by: str) -> str:
+        """Before its time; returns why not, in words, or nothing. Raises Unavailable."""
+
+    async def maintain(self, device: str, until: datetime, by: str, why: str) -> str:
+        """A device or cell is out of service; returns why not, in words, or nothing. Raises Unavailable."""
+
+    async def unmaintain(self, device: str, by: str) -> str:
+        """Back in service; returns why not, in words, or nothing. Raises Unavailable."""
 
     async def reload(self) -> dict[str, Any]:
         """Apply a changed site; raises SettingsError."""

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from gateway.api import (
     alerts,
+    channels,
     events,
+    evidence,
+    health,
+    hooks,
+    masks,
     openapi,
     orders,
     outputs,
+    people,
     readings,
+    rounds,
+    rules,
     session,
     site,
     status,
@@ -17,8 +25,24 @@ from gateway.api import (
 )
 from gateway.api.table import Endpoint
 
-ENDPOINTS: tuple[Endpoint, ...] = tuple(
-    endpoint
-    for resource in (session, status, site, readings, events, alerts, orders, outputs, stream, users, openapi)
-    for endpoint in resource.ENDPOINTS
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *session.ENDPOINTS,
+    *status.ENDPOINTS,
+    *health.ENDPOINTS,
+    *site.ENDPOINTS,
+    *readings.ENDPOINTS,
+    *events.ENDPOINTS,
+    *alerts.ENDPOINTS,
+    *masks.ENDPOINTS,
+    *orders.ENDPOINTS,
+    *outputs.ENDPOINTS,
+    *rounds.ENDPOINTS,
+    *people.ENDPOINTS,
+    *rules.ENDPOINTS,
+    *channels.ENDPOINTS,
+    *evidence.ENDPOINTS,
+    *hooks.ENDPOINTS,
+    *stream.ENDPOINTS,
+    *users.ENDPOINTS,
+    *openapi.ENDPOINTS,
 )

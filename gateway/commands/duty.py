@@ -17,7 +17,7 @@ from gateway.errors import Fault, SettingsError
 from gateway.escalation import Plan, Step, Told, plan
 from gateway.names import roster_of
 from gateway.people import URGENCY_OF, Contact, Urgency, masked
-from gateway.places import length, place_of, walking_order
+from gateway.rounds import round_of
 from gateway.schema import duration, in_words
 from gateway.site import Site, load_site, load_words
 from gateway.times import Times
@@ -193,49 +193,16 @@ class _Office:
 
     def round(self, role: str, cell: str | None) -> _Answer:
         """The devices of a role, as one would walk."""
-        devices = {
-            slug: device
-            for slug, device in self._village.devices.items()
-            if device.role == role and device.enabled and (cell is None or self._within(device.cell, cell))
-        }
-        _known(
-            role, {device.role: None for device in self._village.devices.values() if device.role}, "--round"
+        if cell is not None:
+            _known(cell, self._village.cells, "--cell")
+        one = round_of(self._village, self._roster, role, cell)
+        way, unit = round(one.length), "m" if one.on == "earth" else "px"
+        facts = {"role": role, "from": one.start, "stops": list(one.stops), "length": way, "on": one.on}
+        head = self._say("duty.round", role=role, start=self._cell(one.start), length=f"{way} {unit}")
+        names = (
+            f"  {n:>2} {slug}  {self._village.devices[slug].name}" for n, slug in enumerate(one.stops, 1)
         )
-        start_cell = _known(cell, self._village.cells, "--cell") if cell else self._root(role)
-        start = place_of(self._village.cells[start_cell])
-        if start is None:
-            raise SettingsError(
-                Fault(
-                    str(self._site.path),
-                    0,
-                    f"cells.{start_cell}",
-                    "has no place",
-                    "add lat and lon, or point",
-                )
-            )
-        places = {slug: place_of(device) for slug, device in devices.items()}
-        order = walking_order(start, places)
-        walked = [place for slug in order if (place := places[slug]) is not None and place.on == start.on]
-        way = round(length([start, *walked]))
-        facts = {"role": role, "from": start_cell, "stops": order, "length": way, "on": start.on}
-        unit = "m" if start.on == "earth" else "px"
-        head = self._say("duty.round", role=role, start=self._cell(start_cell), length=f"{way} {unit}")
-        return _Answer(
-            facts, [head, *(f"  {n:>2} {slug}  {devices[slug].name}" for n, slug in enumerate(order, 1))]
-        )
-
-    def _within(self, cell: str | None, around: str) -> bool:
-        return cell is not None and around in self._roster.chain(cell)
-
-    def _root(self, role: str) -> str:
-        """Where a round begins when nobody says where: the largest cell around the role's first device."""
-        cells = [
-            device.cell for device in self._village.devices.values() if device.role == role and device.cell
-        ]
-        if not cells:
-            raise SettingsError(Fault("", 0, "--round", "its devices belong to no cell", "say --cell"))
-        placed = [here for here in self._roster.chain(cells[0]) if place_of(self._village.cells[here])]
-        return placed[-1] if placed else cells[0]
+        return _Answer(facts, [head, *names])
 
     def _plan_facts(self, one: Plan) -> dict[str, Any]:
         return {

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -14,10 +12,9 @@ from gateway import control, files
 from gateway.control import add_state, state_dir
 from gateway.errors import Fault, SettingsError
 from gateway.rulefiles import Rules, Written, load_rules, rule_files
-from gateway.rules.language import Amount, Limits, Rule, Span, Step, Times, When
+from gateway.rules.explain import explained
 from gateway.rules.plan import Surroundings, chosen
 from gateway.rules.scenario import tell
-from gateway.schema import in_words
 from gateway.site import GATEWAY, Site, load_quantities, load_site
 
 HELP = "list the rules, explain one in words, run the scenario of each, confirm an alert"
@@ -122,7 +119,7 @@ def _explain(rules: Rules, site: Site | None, name: str, language: str) -> int:
     print(f"  judged      {'yes' if rules.judged(name) else 'no'}")
     if rule.placeholder:
         print(f"  missing     {rule.placeholder}")
-    for line in _said(rule):
+    for line in explained(rule):
         print(f"  {line}")
     print(f"  sources     {rule.source or '-'}")
     if site is not None:
@@ -130,100 +127,3 @@ def _explain(rules: Rules, site: Site | None, name: str, language: str) -> int:
         found = [slug for slug, device in devices.items() if chosen(rule.for_each, slug, device)]
         print(f"  devices     {', '.join(found) or 'none of this site'} (as far as they measure it)")
     return 0
-
-
-def _said(rule: Rule) -> Iterator[str]:
-    which = rule.for_each
-    chosen_by = [f"kind {which.kind}"] if which.kind != "any" else []
-    chosen_by += [
-        f"{word} {', '.join(tags)}" for word, tags in (("tag", which.tag), ("without", which.not_tag)) if tags
-    ]
-    chosen_by += which.device
-    yield f"looks at    {'; '.join(chosen_by) or 'every device'}"
-    for step in rule.all_steps():
-        yield f"{step.severity.word:<12}{_condition(step.when)}{_patience(rule, step)}"
-        if step.clear is not None:
-            yield f"{'':<12}is over when {_condition(step.clear)}"
-    if rule.confirmed_by is not None:
-        by = rule.confirmed_by
-        yield (
-            f"{by.severity.word:<12}when confirmed within {in_words(by.within)} (same {by.same}) by"
-            f" {_condition(by.when)}"
-        )
-    if rule.latch:
-        yield "latched     fires until a person has confirmed it"
-    if rule.no_data != "hold":
-        yield f"no data     means {rule.no_data}"
-    if rule.judge is not None:
-        yield f"judges      {', '.join(rule.judge)}"
-    more = [f"batch {rule.batch}"] if rule.batch else []
-    more += ["never quiet"] if rule.never_quiet else []
-    more += [f"under {rule.parent}"] if rule.parent else []
-    yield f"tells       {', '.join([*rule.tell, *more]) or '-'}"
-
-
-def _patience(rule: Rule, step: Step) -> str:
-    words = []
-    hold, keep, times = step.for_ or rule.for_, step.keep or rule.keep, step.times or rule.times
-    if hold != Span():
-        words.append(f"for {_span(hold)}")
-    if times != Times(count=1):
-        words.append(f"{times.count} times {f'within {_span(times.within)}' if times.within else 'in a row'}")
-    if keep != Span():
-        words.append(f"over after {_span(keep)}")
-    if _happens(step.when):
-        words.append(f"over when not seen for {in_words(rule.ends_after)}")
-    return f"  [{'; '.join(words)}]" if words else ""
-
-
-def _happens(when: When) -> bool:
-    inner = [*(when.any_of or ()), *(when.all_of or ()), *([when.not_] if when.not_ else [])]
-    return when.event is not None or any(_happens(one) for one in inner)
-
-
-def _condition(when: When) -> str:
-    if when.any_of is not None:
-        return "any of (" + "; ".join(_condition(one) for one in when.any_of) + ")"
-    if when.all_of is not None:
-        return "all of (" + "; ".join(_condition(one) for one in when.all_of) + ")"
-    if when.not_ is not None:
-        return f"not ({_condition(when.not_)})"
-    if when.event is not None:
-        score = (
-            f" with a score above {when.event.score_above:g}" if when.event.score_above is not None else ""
-        )
-        return f"event {' or '.join(when.event.kinds)}{score}"
-    if when.time is not None:
-        return "at its time of the week"
-    name, limits = next(iter(when.readings.items()))
-    return f"{name} {_limits(limits)}"
-
-
-def _limits(limits: Limits) -> str:
-    """The fields as they are written, in their order, what is judged first."""
-    words = []
-    said = limits.model_dump(exclude_unset=True, by_alias=True)
-    for key in sorted(said, key=lambda key: key != limits.view):
-        value = getattr(limits, "equals" if key == "is" else key)
-        words.append(f"{key.replace('_', ' ')} {_value(value)}")
-    return ", ".join(words)
-
-
-def _value(value: object) -> str:
-    if isinstance(value, tuple | list):
-        return (
-            " to ".join(_value(one) for one in value)
-            if isinstance(value, tuple)
-            else " or ".join(map(_value, value))
-        )
-    if isinstance(value, Span):
-        return _span(value)
-    if isinstance(value, Amount):
-        return f"{value.number:g} {value.unit}".rstrip()
-    if isinstance(value, timedelta):
-        return in_words(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _span(span: Span) -> str:
-    return f"{span.intervals:g} intervals" if span.intervals else in_words(span.fixed)

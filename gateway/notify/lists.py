@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from gateway.duty import Roster
 from gateway.model import Severity
 from gateway.notify.codes import asks, coded
-from gateway.places import Place, length, walking_order
+from gateway.places import Place, length, place_of, walking_order
+from gateway.settings import DeviceSettings
 from gateway.store.outbox import ROUTES, Leased
 from gateway.words import Language, Words
 
@@ -74,6 +76,21 @@ class Lists:
             for number, slug in enumerate(order, 1)
         ]
         return subject, "\n".join([*_cut(lines, say), *([way] if way else []), *_how(rows, say)])
+
+
+def lists_of(roster: Roster, devices: Mapping[str, DeviceSettings], words: Mapping[Language, Words]) -> Lists:
+    """For a site: a round begins at the place of the largest cell around its first device that has one."""
+    places: dict[str, Place] = {}
+    starts: dict[str, Place] = {}
+    for slug, device in devices.items():
+        place = place_of(device)
+        if place is not None:
+            places[slug] = place
+        around = [place_of(roster.cells[cell]) for cell in (roster.chain(device.cell) if device.cell else ())]
+        known = [one for one in around if one is not None]
+        if known:
+            starts[slug] = known[-1]
+    return Lists(words, places, starts)
 
 
 def newest(rows: Sequence[Leased]) -> list[Leased]:

@@ -119,6 +119,7 @@ class Lane:
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._recovered = False
+        self._fresh = self._doubtful = True
         self._unsettled: tuple[Leased, _Outcome] | None = None
         self._failures = 0
         self._closed_until = clock.monotonic()
@@ -179,7 +180,8 @@ class Lane:
             wait = self._closed_until - self._clock.monotonic()
             if wait > 0:
                 return min(wait, IDLE_S)
-            turn = self._store.outbox(lambda table: table.lease(self.name, now, self._pacing))
+            probe, self._fresh = self._fresh or self._failures >= OPENS_AFTER, False
+            turn = self._store.outbox(lambda table: table.lease(self.name, now, self._pacing, probe=probe))
             self._expired += turn.expired
             self._steps.newest = max(self._steps.newest, turn.newest)
             if turn.leased is None:
@@ -219,6 +221,9 @@ class Lane:
                 provider_id=outcome.provider_id,
             )
         )
+        if self._doubtful and outcome.became in {"accepted", "delivered"}:
+            self._store.outbox(lambda table: table.hurry(self.name, now))
+            self._doubtful = False
         self._unsettled = None
         lite.kill_point("outbox_settled")
 
@@ -278,6 +283,7 @@ class Lane:
             self._failures += 1
             self._last_error = outcome.words
             if self._failures >= OPENS_AFTER:
+                self._doubtful = True
                 if self._failures == OPENS_AFTER:
                     _log.warning("channel=%s fails why=%s", self.name, outcome.words)
                 self._closed_until = now + PROBE_S

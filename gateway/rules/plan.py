@@ -316,18 +316,21 @@ def _bounds(limits: Limits, unit: str, *, difference: bool) -> Bounds:
             clear_high=number(clear[1], INF),
             clear_low=number(clear[0], -INF),
             text=f"outside {_amount(low)} to {_amount(high)}",
+            said={"limit": "outside", "low": _amount(low), "high": _amount(high)},
         )
     if limits.equals is not None:
         text = " or ".join(f"{value:g}" for value in limits.equals)
-        return Bounds(equals=frozenset(limits.equals), text=f"is {text}")
-    said = f"above {_amount(limits.above)}" if limits.above else ""
-    said = f"below {_amount(limits.below)}" if limits.below else said
+        said = {"limit": "is", "value": " / ".join(f"{value:g}" for value in limits.equals)}
+        return Bounds(equals=frozenset(limits.equals), text=f"is {text}", said=said)
+    limit, amount = ("below", limits.below) if limits.below else ("above", limits.above)
+    told = {"limit": limit, "value": _amount(amount)} if amount is not None else {}
     return Bounds(
         high=number(limits.above, INF),
         low=number(limits.below, -INF),
         clear_high=number(limits.clear_below, INF),
         clear_low=number(limits.clear_above, -INF),
-        text=said,
+        text=f"{limit} {_amount(amount)}" if amount is not None else "",
+        said=told,
     )
 
 
@@ -343,7 +346,15 @@ def _walk(whens: Iterator[When] | list[When]) -> Iterator[When]:
         yield from _walk([*(when.any_of or ()), *(when.all_of or ()), *([when.not_] if when.not_ else [])])
 
 
-def _quantities(whens: Iterator[When]) -> Iterator[str]:
+def quantities_of(rule: Rule) -> frozenset[str]:
+    """Everything it wants to hear."""
+    whens = [step.when for step in rule.all_steps()]
+    whens += [step.clear for step in rule.all_steps() if step.clear is not None]
+    whens += [rule.confirmed_by.when] if rule.confirmed_by is not None else []
+    return frozenset(_quantities(whens))
+
+
+def _quantities(whens: Iterator[When] | list[When]) -> Iterator[str]:
     for when in _walk(whens):
         yield from when.readings
 

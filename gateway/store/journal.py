@@ -161,6 +161,19 @@ class Journal:
         with self._reading() as reader:
             return reader.events_before(before, limit, kind=kind, source=source)
 
+    def events_of(
+        self,
+        start: datetime,
+        end: datetime,
+        kinds: Sequence[str],
+        *,
+        source: str | None = None,
+        limit: int = 1000,
+    ) -> list[Entry]:
+        """Events of some kinds by the time they happened, newest first."""
+        with self._reading() as reader:
+            return reader.events_of(start, end, kinds, source=source, limit=limit)
+
     def evidence_of(self, source: str, kinds: Collection[str], start: datetime, end: datetime) -> str | None:
         """What a message about an event can show; see :meth:`Reader.evidence_of`."""
         with self._reading() as reader:

@@ -63,6 +63,24 @@ class Reader(Access):
         values = [value for _, value in wanted if value is not None]
         return [Entry(row[0], book.event_of(row[1:])) for row in self._ask_book(sql, (*values, limit))]
 
+    def events_of(
+        self,
+        start: datetime,
+        end: datetime,
+        kinds: Sequence[str],
+        *,
+        source: str | None = None,
+        limit: int = 1000,
+    ) -> list[Entry]:
+        """Events of some kinds by the time they happened, newest first, from ``start`` up to before ``end``."""
+        marks = ",".join("?" * len(kinds))
+        sql = (
+            "SELECT seq, at, received, source, kind, confidence, detail, evidence FROM event WHERE at >= ? AND at < ?"  # noqa: S608
+            f" AND kind IN ({marks}) AND (? IS NULL OR source = ?) ORDER BY at DESC, seq DESC LIMIT ?"
+        )
+        values = (to_ms(start), to_ms(end), *kinds, source, source, limit)
+        return [Entry(row[0], book.event_of(row[1:])) for row in self._ask_book(sql, values)]
+
     def evidence_of(self, source: str, kinds: Collection[str], start: datetime, end: datetime) -> str | None:
         """The evidence of a source's newest event of such a kind within a time, if it has any."""
         sql = (

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,17 +14,16 @@ from gateway.clock import SystemClock
 from gateway.contracts import Device
 from gateway.control import state_dir
 from gateway.errors import Fault, SettingsError
-from gateway.model import AlertChange, Event, Observation, Tick
+from gateway.hindsight import past
+from gateway.model import AlertChange
 from gateway.quantities import Quantities
-from gateway.replay import TICK, Verdicts
+from gateway.replay import Verdicts
 from gateway.rulefiles import load_rules, rule_files
 from gateway.rules.plan import Surroundings
-from gateway.rules.rulebook import ALERT, Rulebook
+from gateway.rules.rulebook import Rulebook
 from gateway.site import GATEWAY, load_site
 from gateway.store.journal import folder_of
 from gateway.store.reader import Reader
-
-_PAGE = 1000
 
 
 def rulebook_of(args: argparse.Namespace, devices: Mapping[str, Device], quantities: Quantities) -> Rulebook:
@@ -88,43 +86,12 @@ def replay_journal(args: argparse.Namespace) -> int:
     now = SystemClock().now()
     verdicts = Verdicts(site.rulebook())
     with Reader(folder, broken=_skipped) as reader:
-        for change in verdicts.feed(_past(reader, now - timedelta(days=args.days), now)):
+        for change in verdicts.feed(past(reader, now - timedelta(days=args.days), now)):
             if args.rules:
                 print_changes([change])
     tells = {name: ", ".join(written.rule.tell) for name, written in site.rules.written.items()}
     summarise(verdicts, as_json=args.json, tells=tells)
     return 0
-
-
-def _past(reader: Reader, start: datetime, end: datetime) -> Iterator[Observation]:
-    """Readings and events of the journal in event order, as if each had come at once, and ticks between them."""
-    names = reader.series()
-    events = list(_events(reader, start, end))
-    now: datetime | None = None
-    for hour in reader.hours(start, end):
-        heard: list[Observation] = [
-            replace(one, received=one.at) for one in reader.hour(hour, names, start, end)
-        ]
-        until = heard[-1].at if heard else start
-        happened = [replace(one, received=one.at) for one in events if one.at <= until]
-        events = events[len(happened) :]
-        heard += happened
-        heard.sort(key=lambda one: one.at)
-        for one in heard:
-            now = now or one.at
-            while now + TICK <= one.at:
-                now += TICK
-                yield Tick(now)
-            yield one
-
-
-def _events(reader: Reader, start: datetime, end: datetime) -> Iterator[Event]:
-    after = 0
-    found: list[Event] = []
-    while entries := reader.events(after, _PAGE):
-        after = entries[-1].seq
-        found += [one.item for one in entries if isinstance(one.item, Event) and one.item.kind != ALERT]
-    yield from sorted((one for one in found if start <= one.at < end), key=lambda one: one.at)
 
 
 def _skipped(path: Path, error: Exception) -> None:

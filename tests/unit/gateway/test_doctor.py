@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from gateway.doctor import age, examine
-from gateway.site import load_words
+from gateway.doctor import CAMERA_BLIND, RULE_BLIND, age, examine
+from gateway.rulefiles import load_rules, rule_files
+from gateway.rules.blind import BLIND
+from gateway.site import load_quantities, load_words
 
 HEALTHY: dict[str, Any] = {
     "uptime_s": 90_000.0,
@@ -22,6 +24,8 @@ HEALTHY: dict[str, Any] = {
     "sinks": {
         "influx": {"state": "up to date", "last_success": 1.0, "last_error": "", "backlog": 0, "parked": 0}
     },
+    "channels": {"sms": {"state": "open", "failures": 0, "last_error": ""}},
+    "alerts": [],
     "journal": {"free": 10**10, "evicted": 0, "corrupt": [], "stuck": ""},
 }
 
@@ -41,6 +45,14 @@ ILLNESSES = [
         {"sinks": {"influx": {"state": "unreachable", "last_success": 600.0, "backlog": 9}}},
         True,
     ),
+    ("channel_broken", {"channels": {"sms": {"state": "broken", "last_error": "wrong key"}}}, True),
+    ("channel_failing", {"channels": {"sms": {"state": "failing", "failures": 4}}}, True),
+    (
+        "rule_blind",
+        {"alerts": [{"rule": "blind", "target": "river:water_level", "since": "2026-07-18T04:00"}]},
+        False,
+    ),
+    ("camera_blind", {"alerts": [{"rule": "camera-blind", "target": "gate", "state": "firing"}]}, True),
     ("sink_parked", {"sinks": {"influx": {"parked": 2}}}, False),
     ("disk", {"journal": {"free": 10**7}}, True),
     ("evicted", {"journal": {"evicted": 5}}, False),
@@ -88,6 +100,12 @@ def test_the_urgent_comes_first() -> None:
 def test_a_lost_source_is_one_problem_not_one_for_each_of_its_devices() -> None:
     status = with_illness({"sources": {"broker": {"state": "lost"}}, "devices": {"bin-1": {"age_s": 9999.0}}})
     assert [problem.kind for problem in examine(status)] == ["source_lost"]
+
+
+def test_the_rules_that_doctor_knows_by_name_exist() -> None:
+    rules = load_rules(rule_files(None), load_quantities())
+    assert CAMERA_BLIND in rules.written
+    assert RULE_BLIND == BLIND
 
 
 @pytest.mark.parametrize(
