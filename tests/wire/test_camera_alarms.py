@@ -16,7 +16,7 @@ from gateway.catalogue import Catalogue
 from gateway.clock import ManualClock
 from gateway.contracts import Context, Device, SourceHealth
 from gateway.errors import Lost
-from gateway.model import Event
+from gateway.model import Event, Reading
 from gateway.quantities import Quantities
 from gateway.settings import DeviceSettings
 from tests.camera import HEARTBEAT, PASSWORD, PICTURE, USER, FakeCamera, dahua_part, isapi_alarm, isapi_part
@@ -71,9 +71,12 @@ class House:
     async def hear(self, kind: str, camera: FakeCamera, **settings: Any) -> tuple[list[Event], str]:
         """Everything until the stream is lost, and why it was."""
         events: list[Event] = []
+        self.online: list[tuple[str, float | None]] = []
         try:
             async with asyncio.timeout(20), self.driver(kind, camera, **settings) as driver:
                 async for delivery in driver.observations():
+                    readings = [one for one in delivery.observations if isinstance(one, Reading)]
+                    self.online += [(one.series, one.value) for one in readings]
                     events += [one for one in delivery.observations if isinstance(one, Event)]
         except Lost as lost:
             return events, str(lost)
@@ -114,7 +117,9 @@ async def test_the_alarm_is_told_before_anything_else_comes(house: House, *, chu
         asyncio.timeout(5),
         house.driver("isapi", camera) as driver,
     ):
-        delivery = await anext(aiter(driver.observations()))
+        deliveries = aiter(driver.observations())
+        await anext(deliveries)  # that it is there
+        delivery = await anext(deliveries)
     assert delivery.observations[0].kind == "thermal"
 
 
@@ -228,6 +233,20 @@ async def test_a_login_page_is_no_stream(house: House) -> None:
     async with FakeCamera(content_type="text/html", steps=[b"<html>"], ends=True) as camera:
         _, why = await house.hear("isapi", camera)
     assert "text/html instead of a stream" in why
+
+
+async def test_a_camera_that_is_there_says_so_now_and_then_and_one_that_is_lost_does_too(
+    house: House,
+) -> None:
+    async def passes() -> None:
+        await asyncio.sleep(0.05)  # the far end waits: the heartbeat before it has been read
+        await house.clock.advance(301)
+
+    steps = [isapi_part(HEARTBEAT), passes, isapi_part(HEARTBEAT), passes, isapi_part(HEARTBEAT)]
+    async with FakeCamera(steps=steps, ends=True) as camera:
+        events, _ = await house.hear("isapi", camera, devices=(("hill", 2), ("gate", 1)))
+    assert events == []
+    assert house.online == [(f"{slug}/online", value) for value in (1, 1, 1, 0) for slug in ("hill", "gate")]
 
 
 async def test_a_mute_camera_is_lost(house: House) -> None:
