@@ -89,6 +89,7 @@ def plan_of(settings: Settings, context: Context) -> dict[str, Any]:
         "eyes": {key: whole[key] for key in Eyes.model_fields},
         "state_dir": str(context.state_dir.resolve()),
         "utc_offset_s": offset.total_seconds(),
+        "clock_trusted": context.clock.trusted(),
     }
 
 
@@ -178,8 +179,14 @@ class Driver:
             return []
         camera = str(line.get("camera", ""))
         device = self._devices.get(camera)
+        if device is None:
+            return []
+        now = self._context.clock.now()
+        entry = self._settings.cameras.get(camera)
+        today = now.astimezone(self._context.zone).date()
+        shadow = entry is not None and entry.in_shadow(str(line["kind"]), today)
         try:
-            event = event_of(line, device, self._context.clock.now()) if device is not None else None
+            event = event_of(line, device, now, shadow=shadow)
         except BadReply as error:
             self._context.health.bad(str(error))
             return []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -33,6 +34,8 @@ from gateway.evidence.settings import EvidenceSettings
 from gateway.evidence.shelf import Shelf
 
 TIDY_S = 3600.0  # a day's evidence is gone within 24 h of its term (reliability reference P20)
+NICE = 10
+PARTING_S = 1.0  # a worker that is told to stop is killed after 5 s
 REOPEN_S = (5.0, 60.0)  # shortest and longest pause before a recorder is started again
 _NETWORK = frozenset({"rtsp", "rtsps", "http", "https"})
 _WORDS = ["-f", "concat", "-safe", "0", "-protocol_whitelist"]
@@ -70,7 +73,7 @@ class Archive:
         root = self._first.folder or state_dir / "evidence"
         self.shelf = Shelf(root)
         self._inbox = Inbox(self.shelf, state_dir / "marks.read")
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="archive")
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="archive", initializer=_stand_back)
         self._rings: dict[str, Ring] = {}
         self._reopen: dict[str, tuple[float, float]] = {}
         self._notes: dict[str, str] = {}
@@ -136,11 +139,11 @@ class Archive:
 
     def close(self) -> None:
         """Finish what is owed, as far as it can be had now."""
-        for keeper in self._keepers.values():
-            keeper.end()
+        for slug, keeper in self._keepers.items():
+            keeper.end(PARTING_S if self._eyes.cameras[slug].live else None)
         for ring in self._rings.values():
             ring.close()
-        self._executor.shutdown()
+        self._executor.shutdown(wait=not self._rings, cancel_futures=bool(self._rings))
 
     def _keeper(
         self,
@@ -187,7 +190,7 @@ class Archive:
         self, slug: str, entry: CameraEntry, settings: EvidenceSettings, state_dir: Path
     ) -> Footage | None:
         scheme = urlsplit(entry.url).scheme
-        if not entry.live:
+        if not entry.live and scheme != "scene":
             return FileFootage(Path(entry.url.removeprefix("file://")))
         if scheme not in _NETWORK or _only_stills(entry):
             return None
@@ -249,6 +252,12 @@ def evidence_of(eyes: Eyes) -> tuple[dict[str, EvidenceSettings], list[Fault]]:
             faults += [fault for fault in error.faults if fault not in faults]
             found[slug] = EvidenceSettings(clip="off")
     return found, faults
+
+
+def _stand_back() -> None:
+    """What this thread does never hurries: looking goes first."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def masks_of(entry: CameraEntry) -> Masks:
