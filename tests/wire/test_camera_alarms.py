@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from gateway.quantities import Quantities
 from gateway.settings import DeviceSettings
 from tests.camera import HEARTBEAT, PASSWORD, PICTURE, USER, FakeCamera, dahua_part, isapi_alarm, isapi_part
 from tests.conftest import NOON
+from tests.wire.test_modbus_hostile import certificates
 
 
 class House:
@@ -260,6 +263,29 @@ async def test_a_camera_that_is_not_there_is_lost(house: House) -> None:
         pass
     _, why = await house.hear("isapi", camera)
     assert "cannot be reached" in why
+
+
+async def test_over_tls_the_certificate_decides_before_anything_is_said(house: House, tmp_path: Path) -> None:
+    key, ca = certificates(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(ca, key)
+    async with FakeCamera(steps=[ALARM], ends=True, tls=context) as camera:
+        _, why = await house.hear("isapi", camera)
+        assert "certificate" in why or "self-signed" in why
+        assert camera.requests == []
+        events, _ = await house.hear("isapi", camera, ca_file=str(ca))
+    assert len(events) == 1
+
+
+async def test_the_bare_password_may_go_over_tls(house: House, tmp_path: Path) -> None:
+    key, ca = certificates(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(ca, key)
+    async with FakeCamera(challenge='Basic realm="x"', tls=context) as camera:
+        _, why = await house.hear("isapi", camera, ca_file=str(ca))
+    pair = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    assert camera.proofs == [f"Basic {pair}"]
+    assert "refuses the user or the password" in why, "this one wants Digest after all"
 
 
 # -- Dahua -------------------------------------------------------------------------------------------------------------------
