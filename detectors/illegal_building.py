@@ -32,7 +32,7 @@ from detectors.runtime.registration import fit, laid_over
 from detectors.runtime.storyboard import board, box_of
 from detectors.runtime.verdicts import MACHINE_DAYS, Patience, Verdict, accept, began, judged, over
 from detectors.runtime.weather import hidden
-from detectors.runtime.zones import Zones
+from detectors.runtime.zones import Zones, require
 from gateway.schema import Strict
 
 SCENE_CHANGE = 0.3  # share of pixels: exposure, infra-red switch; such a picture does not go into a plate
@@ -107,6 +107,8 @@ class Detector:
     motion_gate: ClassVar[bool] = False
 
     def __init__(self, settings: Settings, context: SceneContext) -> None:
+        permitted = [one.zone for one in settings.permits if one.zone]
+        require(context.zones, zones=settings.zones, private=settings.private, permits=permitted)
         self._settings = settings
         self._context = context
         self._zones = Zones(context.zones)
