@@ -189,12 +189,14 @@ class CameraEntry(Strict):
     @property
     def remote(self) -> bool:
         """Whether it is reached over the network."""
-        return urlsplit(self.looks_at).scheme not in {"", "file"}
+        return urlsplit(self.looks_at).scheme not in {"", "file", "scene"}
 
     @property
     def live(self) -> bool:
         """Whether it goes at its own pace and never ends, as a camera does."""
-        return self.remote or self.replay
+        parts = urlsplit(self.looks_at)
+        scene = parts.scheme == "scene" and "for=" not in parts.query  # one of a given length is a film
+        return self.remote or self.replay or scene
 
     @property
     def looks_at(self) -> str:
