@@ -40,8 +40,9 @@ from gateway.settings import BoardSettings, Village
 from gateway.words import Phrase
 
 PAGE = Path(__file__).parent / "page"
+SEEING_DRIVER = ".vision"
 FRESH_S = 1.0  # a view is computed at most this often, however many people look
-WORDS_OF_THE_BOARD = ("board", "doctor", "told", "state", "tell")
+WORDS_OF_THE_BOARD = ("board", "doctor", "told", "state", "duty")
 VIEWS: Mapping[str, Callable[[Scene], Any]] = {
     "band": lambda _: {},
     "village": village,
@@ -70,6 +71,10 @@ class Known(Protocol):
     @property
     def quantities(self) -> Quantities:
         """All quantities."""
+
+    @property
+    def sources(self) -> Mapping[str, Any]:
+        """Its sources with their modules: which of them see."""
 
     @property
     def rules(self) -> Judged:
@@ -204,6 +209,7 @@ class Board:
         house, known = self._house, self._house.site
         status = house.status()
         latest = dict(house.latest)
+        seeing = {name for name, one in known.sources.items() if one.module.__name__.endswith(SEEING_DRIVER)}
         believed = {series: house.latest.last_good(series) for series in latest}
         return Scene(
             now=house.clock.now(),
@@ -217,6 +223,9 @@ class Board:
             alerts=status["alerts"],
             status=status,
             past=house.journal,
+            cameras=frozenset(
+                slug for slug, device in known.devices.items() if device.settings.source in seeing
+            ),
         )
 
 

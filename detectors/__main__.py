@@ -29,6 +29,7 @@ from detectors.runtime.plan import Plan, by_hand, is_site, of_site, told
 from detectors.runtime.slots import Slots
 from detectors.runtime.stills import open_thermal
 from detectors.runtime.talk import Mouth, listen, reach
+from detectors.runtime.thrift import be_thrifty
 from detectors.runtime.worker import Worker
 from detectors.scenes.source import Scene, is_scene
 from gateway.clock import SystemClock
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run; returns the exit code."""
     args = _arguments().parse_args(argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    be_thrifty()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

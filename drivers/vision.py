@@ -147,6 +147,10 @@ class Driver:
         """Pass an operator's word on a sighting to its detector."""
         self._wire.say({"mark": {"camera": camera, "key": key, "right": right}})
 
+    def look(self, camera: str, place: str, seconds: float = 30.0) -> None:
+        """Have a moving camera look at a stored place next; it returns to its round by itself."""
+        self._wire.say({"look": {"camera": camera, "place": place, "seconds": seconds}})
+
     async def _hear(self, seconds: float) -> Mapping[str, Any]:
         try:
             async with asyncio.timeout(seconds):
@@ -207,6 +211,8 @@ class Driver:
             asleep = [f"{name} ({why})" for name, why in state.get("detectors", {}).items() if why != "ok"]
             if asleep:
                 notes[device] = f"{device} does not look for {', '.join(asleep)}"
+            if state.get("ptz", "ok") != "ok":
+                notes[f"{device} ptz"] = f"{device} cannot be turned: {state['ptz']}"[:200]
             if report:
                 found.append(Delivery(readings_of(state, device, clock.now())))
         health.notes.clear()

@@ -41,12 +41,13 @@ export function go(path, { replace = false } = {}) {
 async function arrive() {
   const place = read();
   const page = await import(`./pages/${place.name}.js`);
+  const moved = app.page !== null;
   if (app.page && app.page.leave) app.page.leave(app);
   Object.assign(app, { place, page, data: null, error: null, kiosk: place.query.has("kiosk") });
   document.documentElement.classList.toggle("kiosk", app.kiosk);
   draw();
   window.scrollTo(0, 0);
-  if (!app.kiosk) document.getElementById("main")?.focus({ preventScroll: true });
+  if (moved && !app.kiosk) document.getElementById("main")?.focus({ preventScroll: true });
   await load(true);
 }
 
@@ -133,6 +134,7 @@ export function toast(text, bad = false) {
 async function signedIn(session) {
   app.session = session;
   line.csrf = session?.csrf || "";
+  if (session) localStorage.setItem(WHO, JSON.stringify({ ...session, csrf: "" }));
   const wanted = localStorage.getItem("vg-lang") || session?.language;
   if (wanted && wanted !== w.lang()) await w.learn(wanted);
   app.site = await maybe("/api/v1/site").catch(() => null);
@@ -150,16 +152,21 @@ async function peopleNames() {
 
 async function signOut() {
   await maybe("/api/v1/session", { method: "DELETE" }).catch(() => null);
+  ["vg-who", "vg-my"].forEach((name) => localStorage.removeItem(name));
   app.session = null;
   go("sign");
 }
 
+const WHO = "vg-who";
 async function whoAmI() {
   try {
-    return await ask("/api/v1/session");
+    const session = await ask("/api/v1/session");
+    localStorage.setItem(WHO, JSON.stringify({ ...session, csrf: "" }));
+    return session;
   } catch (error) {
-    if (error instanceof Refused && [401, 404].includes(error.status)) return null;
-    return undefined; // nobody answers: a phone without a line may still show its queue
+    if (!(error instanceof Refused)) return JSON.parse(localStorage.getItem(WHO) || "null"); // a phone without a line still shows its owner's jobs
+    localStorage.removeItem(WHO);
+    return null;
   }
 }
 
@@ -209,7 +216,7 @@ function top() {
     h("p.now", { key: "now" }, h("b", w.clock(w.now())), h("span", `${w.day(w.now())} ${w.weekday(w.now())}`)),
     h("div.tools", { key: "tools" },
       app.queued ? h("span.queued", icon("upload"), t("board_queue.waiting", { n: app.queued })) : null,
-      h("button.tool", { onclick: speak, type: "button", "aria-label": t("board.other_language_long"), title: t("board.other_language_long") }, h("span.tool-text", t("board.other_language"))),
+      h("button.tool", { onclick: speak, type: "button", title: t("board.other_language_long") }, h("span.tool-text", t("board.other_language")), h("span.vh", t("board.other_language_long"))),
       h("button.tool", { onclick: () => theme(app.theme === "dark" ? "light" : "dark"), type: "button", "aria-label": t("board.theme"), title: t("board.theme") }, icon(app.theme === "dark" ? "sun" : "moon")),
       h("button.tool.only-wide", { onclick: kiosk, type: "button", "aria-label": t("board.kiosk"), title: t("board.kiosk") }, icon("screen")),
       Signed(app)));
@@ -287,6 +294,10 @@ async function start() {
 }
 
 async function sendQueue() {
+  if (!line.csrf && app.session && navigator.onLine && (await waiting().catch(() => [])).length) {
+    const session = await whoAmI();
+    if (session?.csrf) await signedIn(session);
+  }
   const sent = await sendAll().catch(() => 0);
   if (sent) {
     toast(t("board_queue.sent", { n: sent }));

@@ -67,7 +67,7 @@ async function hand(one, what, fields, photo, app) {
     app.reload();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (what === "done" && error.status === 409 && !fields.sure) asking = { id: one.id, error: error.message, fields, photo };
+    if (what === "done" && error.status === 409 && error.body.key === "sure" && !fields.sure) asking = { id: one.id, error: error.message, fields, photo };
     else app.toast(error.message, true);
     app.redraw();
   }
@@ -105,7 +105,7 @@ function preview(event) {
 function here() {
   return new Promise((resolve) => {
     if (!("geolocation" in navigator) || !window.isSecureContext) return resolve({});
-    navigator.geolocation.getCurrentPosition(({ coords }) => resolve({ lat: coords.latitude.toFixed(6), lon: coords.longitude.toFixed(6) }), () => resolve({}), { timeout: 6000, maximumAge: 60000, enableHighAccuracy: true });
+    navigator.geolocation.getCurrentPosition(({ coords }) => resolve({ lat: +coords.latitude.toFixed(6), lon: +coords.longitude.toFixed(6) }), () => resolve({}), { timeout: 6000, maximumAge: 60000, enableHighAccuracy: true });
   });
 }
 

@@ -82,7 +82,7 @@ export const masks = (alert) => (alert.masks || []).map((mask) => h("span.mask",
 
 export const alertPath = (alert) => `/board/alert/${encodeURIComponent(alert.rule)}/${encodeURIComponent(alert.target)}`;
 
-export function alertRow(alert, { tools = null } = {}) {
+export function alertRow(alert, { tools = null, mayLook = false } = {}) {
   const said = against(alert);
   const quiet = alert.state === "pending" || alert.state === "recovering";
   return h("li.alert", { key: `${alert.rule} ${alert.target}`, class: `sev-${alert.severity} ${quiet ? "is-quiet" : ""} ${alert.acknowledged ? "is-taken" : ""}` },
@@ -92,7 +92,7 @@ export function alertRow(alert, { tools = null } = {}) {
         h("span.alert-title", h("b", alert.place), h("span", w.both(alert.title) || t("board_alert.blind_title"))),
         h("span.alert-facts", h("span", said.what), said.value ? h("strong", said.value) : null, said.limit ? h("span.alert-limit", said.limit) : null),
         h("span.alert-who", alert.state === "firing" ? null : h("span.chip", stateWord(alert.state)), holder(alert), masks(alert), alert.cell_name ? h("span.cell", icon("pin"), alert.cell_name) : null)),
-      alert.evidence ? h("img.alert-picture", { src: `/api/v1/evidence/${encodeURIComponent(alert.evidence)}/thumb`, alt: t("board_alert.picture"), loading: "lazy", onerror: (event) => event.target.remove() }) : null,
+      alert.evidence && mayLook ? h("img.alert-picture", { src: `/api/v1/evidence/${encodeURIComponent(alert.evidence)}/snapshot.jpg`, alt: t("board_alert.picture"), loading: "lazy", onerror: (event) => event.target.remove() }) : null,
       h("time.alert-since", { datetime: alert.since }, w.ago(alert.since))),
     tools);
 }
@@ -106,7 +106,8 @@ export function Signed(app) {
       h("button.button.plain", { type: "button", onclick: app.signOut }, icon("out"), t("board_sign.out"))));
 }
 
-export const empty = (sign, title, text) => h("section.panel.empty", icon(sign, "big"), h("h2", title), text ? h("p", text) : null);
+/** What stands where there is nothing yet; `whole`: it is all of the page. */
+export const empty = (sign, title, text, { whole = false } = {}) => h("section.panel.empty", icon(sign, "big"), h(whole ? "h1" : "h2", title), text ? h("p", text) : null);
 
 /** A word for how long nothing was heard, when that is longer than it should be. */
 export const heard = (card) => h("span.heard", { class: card.state === "silent" || card.state === "unheard" ? "is-old" : "" }, w.agoS(card.heard_s));

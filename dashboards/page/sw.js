@@ -1,6 +1,6 @@
 // Keeps the frame of the board in the phone, so that it opens without a line; figures always come from the gateway.
-const SHELF = "village-board-1";
-const FRAME = ["/board/my", "/board/page/app.css", "/board/page/app.js", "/board/page/dom.js", "/board/page/live.js", "/board/page/words.js", "/board/page/parts.js", "/board/page/queue.js", "/board/page/pages/my.js", "/board/page/pages/sign.js", "/board/page/pages/order.js", "/board/page/icons.svg", "/board/page/mark.svg", "/board/words/site", "/board/words/zh", "/board/words/en"];
+const SHELF = "village-board-2";
+const FRAME = ["/board/my", "/board/page/app.css", "/board/page/app.js", "/board/page/dom.js", "/board/page/live.js", "/board/page/words.js", "/board/page/parts.js", "/board/page/queue.js", "/board/page/job.js", "/board/page/pages/my.js", "/board/page/pages/sign.js", "/board/page/pages/order.js", "/board/page/icons.svg", "/board/page/mark.svg", "/board/words/site", "/board/words/zh", "/board/words/en"];
 
 self.addEventListener("install", (event) => event.waitUntil(caches.open(SHELF).then((shelf) => shelf.addAll(FRAME)).then(() => self.skipWaiting())));
 self.addEventListener("activate", (event) => event.waitUntil(caches.keys().then((names) => Promise.all(names.filter((name) => name !== SHELF).map((name) => caches.delete(name)))).then(() => self.clients.claim())));

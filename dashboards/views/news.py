@@ -24,7 +24,7 @@ def news(scene: Scene) -> list[dict[str, Any]]:
 
 def _line(scene: Scene, entry: Entry) -> dict[str, Any] | None:
     event = entry.item
-    if not isinstance(event, Event) or event.kind in OWN_TO_OTHERS:
+    if not isinstance(event, Event) or event.kind in OWN_TO_OTHERS or event.detail.get("state") == "ended":
         return None
     line = {
         "seq": entry.seq,

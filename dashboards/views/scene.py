@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -57,6 +57,7 @@ class Scene:
         alerts: What is not normal, worst first, as the house tells it.
         status: What the box is doing.
         past: The journal.
+        cameras: Devices that are cameras.
     """
 
     now: datetime
@@ -70,6 +71,7 @@ class Scene:
     alerts: Sequence[Mapping[str, Any]]
     status: Mapping[str, Any]
     past: Past
+    cameras: Set[str] = frozenset()
 
     def of_domain(self, *domains: str) -> Iterator[tuple[str, Device]]:
         """The devices of one function of the village."""
@@ -79,6 +81,8 @@ class Scene:
 
     def domain(self, slug: str) -> str:
         """Which function a device serves: its model says it, else what it measures most of."""
+        if slug in self.cameras:
+            return "camera"
         device = self.devices.get(slug)
         if device is not None and device.model is not None:
             return "weather" if device.model.domain == "air" else device.model.domain

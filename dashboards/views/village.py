@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 from dashboards.views.alerts import alerts, headline
@@ -13,8 +14,10 @@ from dashboards.views.scene import GATEWAY, WORST_FIRST, Scene, trend
 from dashboards.views.water import class_of, class_table
 from dashboards.views.weather import rain_sums
 from gateway.doctor import examine
+from gateway.model import Event
 
 ALERTS_SHOWN = 40
+SIGHTS_LOOKED_AT = 500
 
 
 def village(scene: Scene) -> dict[str, Any]:
@@ -34,6 +37,7 @@ def village(scene: Scene) -> dict[str, Any]:
                 _weather(scene),
                 _level(scene),
                 _fields(scene),
+                _cameras(scene),
             )
             if tile is not None
         ],
@@ -180,6 +184,30 @@ def _weather(scene: Scene) -> dict[str, Any] | None:
         wind=scene.reading(windy, "wind_speed") if windy else None,
         wind_dir=scene.reading(windy, "wind_dir") if windy else None,
         spark=scene.spark(warm, "air_temp") if warm else [],
+    )  # fmt: skip
+
+
+def _cameras(scene: Scene) -> dict[str, Any] | None:
+    """What the cameras have seen in a day; an end of something seen is no second sight."""
+    slugs = [slug for slug, _ in scene.of_domain("camera")]
+    if not slugs:
+        return None
+    since = scene.now - timedelta(days=1)
+    seen = [
+        entry.item
+        for entry in scene.past.events_before(None, SIGHTS_LOOKED_AT)
+        if isinstance(entry.item, Event)
+        and entry.item.source in scene.cameras
+        and entry.item.evidence
+        and entry.item.at >= since
+        and entry.item.detail.get("state") != "ended"
+    ]
+    last = seen[0] if seen else None
+    return _tile(
+        scene, "camera", slugs, main=None, seen=len(seen), kinds=dict(Counter(event.kind for event in seen).most_common(4)),
+        last=None if last is None else {
+            "kind": last.kind, "at": last.at.isoformat(), "place": scene.devices[last.source].settings.name or last.source,
+        },
     )  # fmt: skip
 
 

@@ -192,7 +192,7 @@ class Archive:
         scheme = urlsplit(entry.url).scheme
         if not entry.live and scheme != "scene":
             return FileFootage(Path(entry.url.removeprefix("file://")))
-        if scheme not in _NETWORK:
+        if scheme not in _NETWORK or _only_stills(entry):
             return None
         folder = _ring_folder(settings, state_dir) / slug
         words = [*_WORDS, _PROTOCOLS, "-i", "pipe:0"]
@@ -263,6 +263,11 @@ def _stand_back() -> None:
 def masks_of(entry: CameraEntry) -> Masks:
     """What of a camera is neither looked at nor kept."""
     return Masks({"": list(entry.masks)})
+
+
+def _only_stills(entry: CameraEntry) -> bool:
+    """A thermal camera that is asked for single pictures: there is no stream to record."""
+    return entry.thermal is not None and entry.thermal.get("form") != "video"
 
 
 def _script(entry: CameraEntry) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gateway.duty import Roster
 from gateway.model import Severity
+from gateway.notify.codes import asks, coded
 from gateway.places import Place, length, place_of, walking_order
 from gateway.settings import DeviceSettings
 from gateway.store.outbox import ROUTES, Leased
@@ -49,10 +50,12 @@ class Lists:
         if first.pile in ROUTES:
             return self._route(rows, say, addendum=first.pile == "addendum")
         if len(rows) == 1:
-            return rows[0].subject, rows[0].text
+            only = rows[0]
+            asked = asks(only.kind, only.variables, say)
+            return only.subject, "\n".join(part for part in (only.text, asked) if part)
         worst = max(row.severity for row in rows)
         subject = say("list.subject", number=len(rows), severity=say(f"severity.{Severity(worst).word}"))
-        return subject, "\n".join(_cut([_line(row) for row in rows], say))
+        return subject, "\n".join([*_cut([_line(row) for row in rows], say), *_how(rows, say)])
 
     def _route(self, rows: Sequence[Leased], say: Words, *, addendum: bool) -> tuple[str, str]:
         stops: dict[str, list[Leased]] = {}
@@ -69,11 +72,10 @@ class Lists:
                 way = say("list.way", metres=round(length([start, *walked])))
         subject = say("list.added" if addendum else "list.round", number=len(order))
         lines = [
-            f"{number}. "
-            + say("list.and").join(dict.fromkeys(row.line or row.subject for row in stops[slug]))
+            f"{number}. " + say("list.and").join(dict.fromkeys(_line(row) for row in stops[slug]))
             for number, slug in enumerate(order, 1)
         ]
-        return subject, "\n".join([*_cut(lines, say), *([way] if way else [])])
+        return subject, "\n".join([*_cut(lines, say), *([way] if way else []), *_how(rows, say)])
 
 
 def lists_of(roster: Roster, devices: Mapping[str, DeviceSettings], words: Mapping[Language, Words]) -> Lists:
@@ -102,9 +104,13 @@ def newest(rows: Sequence[Leased]) -> list[Leased]:
 
 
 def _line(row: Leased) -> str:
-    """With the code by which it is answered, where it has one."""
-    code = row.variables.get("code", "")
-    return f"{row.line or row.subject} [{code}]" if code else row.line or row.subject
+    return coded(row.line or row.subject, row.kind, row.variables)
+
+
+def _how(rows: Sequence[Leased], say: Words) -> list[str]:
+    """How a list is answered."""
+    asking = [row for row in rows if asks(row.kind, row.variables, say)]
+    return [say("code.list")] if asking else []
 
 
 def _cut(lines: list[str], say: Words) -> list[str]:

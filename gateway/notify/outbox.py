@@ -18,6 +18,7 @@ from gateway.clock import Clock
 from gateway.contracts import Channel
 from gateway.errors import Broken, DeliveryError, Retry, Unavailable, Uncertain
 from gateway.model import Notice
+from gateway.notify.codes import asks
 from gateway.notify.lists import Compose, plain
 from gateway.store import lite
 from gateway.store.moments import to_ms
@@ -146,6 +147,11 @@ class Lane:
         self._wake.set()
 
     @property
+    def channel(self) -> Channel:
+        """What it hands messages to; whoever else asks it must know that it is at work."""
+        return self._channel
+
+    @property
     def broken(self) -> bool:
         """A person must mend it."""
         return self._broken_until is not None and self._clock.monotonic() < self._broken_until
@@ -239,10 +245,14 @@ class Lane:
         return _Outcome(done.state, done.words, done.provider_id)
 
     def _notice(self, one: Leased) -> Notice:
-        subject, text = self._compose(one) if one.others or one.pile in ROUTES else (one.subject, one.text)
+        say = self._words["en" if one.language == "en" else "zh"]
+        if one.others or one.pile in ROUTES:
+            subject, text = self._compose(one)
+        else:
+            subject = one.subject
+            text = "\n".join(part for part in (one.text, asks(one.kind, one.variables, say)) if part)
         late_s = (to_ms(self._clock.now()) - one.not_before) / 1000
         if late_s >= LATE_S:
-            say = self._words["en" if one.language == "en" else "zh"]
             text = f"{text}\n{say('tell.late', minutes=round(late_s / 60))}"
         return Notice(
             id=f"{one.created_at:x}-{one.id}",

@@ -21,7 +21,7 @@ export const after = (element, app) => drawCharts(element, app);
 
 export function view(data, app) {
   const one = data.shown;
-  if (!one) return h("div.page", { key: "alert" }, empty("s-normal", t("board_alert.over"), t("board_alert.over_more")), data.timeline ? history(data) : null, h("p.center", h("a.button", { href: "/board/alerts" }, icon("back"), t("board_nav.alerts"))));
+  if (!one) return h("div.page", { key: "alert" }, empty("s-normal", t("board_alert.over"), t("board_alert.over_more"), { whole: true }), data.timeline ? history(data) : null, h("p.center", h("a.button", { href: "/board/alerts" }, icon("back"), t("board_nav.alerts"))));
   const said = against(one);
   return h("div.page.narrow", { key: "alert" },
     h("a.crumb", { href: "/board/alerts" }, icon("back"), t("board_nav.alerts")),
@@ -33,7 +33,7 @@ export function view(data, app) {
         h("p.dim", t("board_alert.since", { time: w.when(one.since), ago: w.ago(one.since) })), h("p", holder(one)))),
     actions(one, app),
     asking ? form(one, app) : null,
-    one.evidence && app.can("worker") ? h("section.panel.pad-all", { key: "picture" }, h("img.evidence", { src: `/api/v1/evidence/${encodeURIComponent(one.evidence)}/thumb`, alt: t("board_alert.picture") })) : null,
+    one.evidence && app.can("worker") ? h("section.panel.pad-all", { key: "picture" }, h("img.evidence", { src: `/api/v1/evidence/${encodeURIComponent(one.evidence)}/snapshot.jpg`, alt: t("board_alert.picture") })) : null,
     one.measured && one.domain !== "camera" ? h("section.panel", { key: "chart" }, head("", w.both(one.measured.title), h("a.more", { href: `/board/device/${encodeURIComponent(one.device)}` }, t("board_nav.device"), icon("next"))), chartBox(one.device, one.measured, one.limit ? [one.limit] : [], one.age_s < 3000 ? "1h" : "24h")) : null,
     history(data));
 }
@@ -75,7 +75,7 @@ function form(one, app) {
   return h("form.panel.form", { key: "order", onsubmit: async (event) => {
     event.preventDefault();
     const said = Object.fromEntries(new FormData(event.target));
-    const made = await act(app, "/api/v1/orders", { title: said.title, text: said.text, device: one.device, rule: one.rule, target: one.target, kind: "alert" }, t("board_alert.ordered"));
+    const made = await act(app, "/api/v1/orders", one.state === "pending" || one.rule === "blind" ? { title: said.title, text: said.text, device: one.device } : { title: said.title, text: said.text, rule: one.rule, target: one.target }, t("board_alert.ordered"));
     if (made?.id) app.go(`order/${made.id}`);
   } }, h("h2", t("board_alert.order_title")),
   h("label.field", h("span", t("board_orders.title")), h("input", { name: "title", required: true, maxlength: "80", value: `${one.place} ${w.both(one.title)}` })),

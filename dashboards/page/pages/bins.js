@@ -14,7 +14,7 @@ export async function load() {
 }
 
 export function view(data, app) {
-  if (!data.bins.length) return empty("bin", t("board_bins.none"), t("board_bins.none_more"));
+  if (!data.bins.length) return empty("bin", t("board_bins.none"), t("board_bins.none_more"), { whole: true });
   const cells = new Map(data.bins.map((one) => [one.cell || "", one.cell_name || t("board_bins.no_cell")]));
   if (cell && !cells.has(cell)) cell = "";
   const shown = data.bins.filter((one) => !cell || one.cell === cell);

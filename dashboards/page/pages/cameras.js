@@ -5,12 +5,13 @@ import { badge, empty, head } from "../parts.js";
 import * as w from "../words.js";
 
 const { t } = w;
-const SEEN = new Set(["fire", "smoke", "hit_and_run", "collision", "illegal_building", "building_change", "camera_blind", "camera_covered", "camera_moved", "overheating"]);
+const OWN = new Set(["alert", "order", "emptied", "alert_confirmed", "alert_acknowledged"]);
 let kind = "";
+const opened = new Map(); // evidence id -> what is kept of it, once somebody has asked
 
 export async function load(place, app) {
-  const [data, events, alerts] = await Promise.all([ask("/board/data/alerts"), maybe("/api/v1/events?limit=300"), null]);
-  const seen = (Array.isArray(events) ? events : events?.events || []).filter((one) => SEEN.has(one.kind) || app.site?.cameras?.includes(one.source));
+  const [data, events, alerts] = await Promise.all([ask("/board/data/alerts"), maybe("/api/v1/events?limit=400"), null]);
+  const seen = (Array.isArray(events) ? events : []).filter((one) => (one.evidence || app.site?.cameras?.includes(one.source)) && !OWN.has(one.kind) && one.detail?.state !== "ended");
   return { ...data, seen, cameras: app.site?.cameras || [] };
 }
 
@@ -27,14 +28,36 @@ export function view(data, app) {
 
 function sight(one, app) {
   const name = app.site?.devices?.[one.source]?.name || one.source;
-  const detail = one.detail || {};
+  const kept = opened.get(one.evidence);
   const shows = one.evidence && app.can("worker");
-  const picture = (which) => `/api/v1/evidence/${encodeURIComponent(one.evidence)}/${which}`;
   return h("li.panel.sight", { key: one.seq },
-    shows ? (detail.before ? slider(picture("before"), picture("after")) : h("img", { src: picture("thumb"), alt: w.say("board_event", one.kind), loading: "lazy", onerror: (event) => (event.target.hidden = true) })) : h("div.sight-none", icon("camera", "big"), one.evidence ? h("span.dim", t("board_cameras.sign")) : h("span.dim", t("board_cameras.no_picture"))),
+    shows ? pictures(one, kept) : h("div.sight-none", icon("camera", "big"), h("span.dim", one.evidence ? t("board_cameras.sign") : t("board_cameras.no_picture"))),
     h("div.sight-body", h("h2", w.say("board_event", one.kind)), h("p.dim", `${name} · ${w.when(one.at)}`), h("p.dim", t("board_cameras.score", { n: w.num(100 * one.confidence, 0) })),
-      detail.mark !== undefined ? badge(detail.mark ? "normal" : "info", t(detail.mark ? "board_cameras.was_right" : "board_cameras.was_wrong")) : null,
-      one.evidence && app.can("operator") ? h("div.actions", h("button.button.small", { type: "button", onclick: () => mark(one, true, app) }, icon("tick"), t("board_cameras.right")), h("button.button.small", { type: "button", onclick: () => mark(one, false, app) }, icon("cross"), t("board_cameras.wrong"))) : null));
+      kept?.marks?.length ? badge(kept.marks[kept.marks.length - 1].right ? "normal" : "info", `${t(kept.marks[kept.marks.length - 1].right ? "board_cameras.was_right" : "board_cameras.was_wrong")} · ${kept.marks[kept.marks.length - 1].by}`) : null,
+      h("div.actions", shows && !kept ? h("button.button.small", { type: "button", onclick: () => look(one, app) }, icon("photo"), t("board_cameras.look")) : null,
+        one.evidence && app.can("operator") ? [h("button.button.small", { key: "right", type: "button", onclick: () => mark(one, true, app) }, icon("tick"), t("board_cameras.right")), h("button.button.small", { key: "wrong", type: "button", onclick: () => mark(one, false, app) }, icon("cross"), t("board_cameras.wrong"))] : null)));
+}
+
+const file = (one, name) => `/api/v1/evidence/${encodeURIComponent(one.evidence)}/${encodeURIComponent(name)}`;
+
+function pictures(one, kept) {
+  const first = h("img", { src: file(one, "snapshot.jpg"), alt: w.say("board_event", one.kind), loading: "lazy", onerror: (event) => (event.target.hidden = true) });
+  if (!kept) return first;
+  const names = kept.files.map((each) => each.name);
+  const pair = ["before.jpg", "after.jpg"].every((name) => names.includes(name));
+  return h("div.sight-files", pair ? slider(file(one, "before.jpg"), file(one, "after.jpg")) : first,
+    kept.files.filter((each) => each.type === "video/mp4").map((each) => h("video", { key: each.name, src: file(one, each.name), controls: true, preload: "none", "aria-label": each.name })),
+    h("div.strip", names.filter((name) => name.endsWith(".jpg") && !["snapshot.jpg", "before.jpg", "after.jpg"].includes(name)).map((name) => h("a.shot", { key: name, href: file(one, name), target: "_blank", rel: "noopener" }, h("img", { src: file(one, name), alt: w.say("board_shot", name.replace(".jpg", "")), loading: "lazy" }), h("span", w.say("board_shot", name.replace(".jpg", "")))))));
+}
+
+/** Everything that is kept of it; the gateway writes down who has looked. */
+async function look(one, app) {
+  try {
+    opened.set(one.evidence, await ask(`/api/v1/evidence/${encodeURIComponent(one.evidence)}`));
+  } catch (error) {
+    app.toast(error.message, true);
+  }
+  app.redraw();
 }
 
 /** Two pictures over each other; the slider uncovers the later one. */
@@ -47,7 +70,7 @@ async function mark(one, right, app) {
   try {
     await ask(`/api/v1/evidence/${encodeURIComponent(one.evidence)}/mark`, { method: "POST", body: { right } });
     app.toast(t("board_cameras.marked"));
-    app.reload();
+    await look(one, app);
   } catch (error) {
     app.toast(error.message, true);
   }

@@ -8,7 +8,7 @@ const { t } = w;
 export const load = () => ask("/board/data/fields");
 
 export function view(data) {
-  if (!data.fields.length) return empty("soil", t("board_fields.none"));
+  if (!data.fields.length) return empty("soil", t("board_fields.none"), null, { whole: true });
   const bad = data.fields.filter((one) => !["normal", "info"].includes(one.state)).length;
   return h("div.page", { key: "fields" },
     h("div.page-head", h("h1", icon("soil"), t("board_domain.soil")), h("p.summary", badge(bad ? "yellow" : "normal", t("board_fields.bad", { n: bad })), h("span.dim", t("board_fields.all", { n: data.fields.length })))),

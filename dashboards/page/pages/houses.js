@@ -8,7 +8,7 @@ const { t } = w;
 export const load = () => ask("/board/data/houses");
 
 export function view(data) {
-  if (!data.houses.length) return empty("structure", t("board_houses.none"));
+  if (!data.houses.length) return empty("structure", t("board_houses.none"), null, { whole: true });
   const over = data.houses.filter((one) => one.share !== null && one.share >= 1).length;
   return h("div.page", { key: "houses" },
     h("div.page-head", h("h1", icon("structure"), t("board_domain.structure")), h("p.summary", badge(over ? "yellow" : "normal", t("board_houses.over", { n: over })), h("span.dim", t("board_houses.all", { n: data.houses.length }))), h("p.dim.note-right", t("board_houses.meaning"))),

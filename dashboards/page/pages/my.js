@@ -15,7 +15,7 @@ const FIRST = { red: 0, amber: 1, green: 2 };
 export async function load() {
   const queued = await waiting().catch(() => []);
   try {
-    const answer = await maybe("/api/v1/orders?mine=1");
+    const answer = await maybe("/api/v1/orders?mine=true&state=all&limit=60");
     const orders = Array.isArray(answer) ? answer : answer?.orders || null;
     if (orders) localStorage.setItem(KEPT, JSON.stringify({ at: w.now(), orders: orders.slice(0, 60) }));
     return { orders, queued, kept: null };
@@ -27,7 +27,7 @@ export async function load() {
 }
 
 export function view(data, app) {
-  if (!data.orders) return empty("order", app.session && app.session.user !== "public" ? t("board.not_here") : t("board_orders.sign"), null);
+  if (!data.orders) return empty("order", app.session && app.session.user !== "public" ? t("board.not_here") : t("board_orders.sign"), null, { whole: true });
   const open = data.orders.filter((one) => OPEN.has(one.state)).sort((a, b) => FIRST[a.light] - FIRST[b.light] || String(a.due).localeCompare(String(b.due)));
   const rest = data.orders.filter((one) => !OPEN.has(one.state)).slice(0, 10);
   const refused = data.queued.filter((entry) => entry.refused);

@@ -18,7 +18,7 @@ export const leave = () => (doing = "");
 
 export function view(data, app) {
   const one = data.order;
-  if (!one) return empty("order", t("board_orders.unknown"));
+  if (!one) return empty("order", t("board_orders.unknown"), null, { whole: true });
   const device = app.site?.devices?.[one.device];
   const place = [app.site?.cells?.[one.cell]?.name].filter(Boolean).join(" · ");
   return h("div.page.narrow", { key: "order" },
@@ -57,6 +57,8 @@ async function act(one, what, body, app) {
     app.reload();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
+    if (error.body.key === "sure" && window.confirm(error.message)) return act(one, what, { ...body, sure: true }, app);
     app.toast(error.message, true);
   }
+  return null;
 }

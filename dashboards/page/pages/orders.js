@@ -12,12 +12,12 @@ let cell = "";
 
 export async function load() {
   const week = new Date(w.now() - 7 * 86400000).toISOString();
-  const [answer, sums] = await Promise.all([maybe("/api/v1/orders"), maybe(`/api/v1/orders/statistics?from=${week}&to=${new Date(w.now()).toISOString()}`).catch(() => null)]);
+  const [answer, sums] = await Promise.all([maybe("/api/v1/orders?state=all&limit=300"), maybe(`/api/v1/orders/statistics?from=${week}&to=${new Date(w.now()).toISOString()}`).catch(() => null)]);
   return { orders: Array.isArray(answer) ? answer : answer?.orders || null, sums };
 }
 
 export function view(data, app) {
-  if (!data.orders) return empty("order", app.session && app.session.user !== "public" ? t("board.not_here") : t("board_orders.sign"));
+  if (!data.orders) return empty("order", app.session && app.session.user !== "public" ? t("board.not_here") : t("board_orders.sign"), null, { whole: true });
   const cells = [...new Set(data.orders.map((one) => one.cell).filter(Boolean))];
   if (cell && !cells.includes(cell)) cell = "";
   const mine = (one) => app.session?.person && one.person === app.session.person;

@@ -17,18 +17,18 @@ const listOf = (answer) => (Array.isArray(answer) ? answer : answer?.orders || a
 export function view(data, app) {
   return h("div.village", { key: "village" },
     h("h1.vh", t("board_nav.village")),
-    h("div.tiles", { key: "tiles" }, data.tiles.map(tile)),
-    h("section.panel.alerts-panel", { key: "alerts", "aria-label": t("board_village.alerts") }, alerts(data)),
+    h("div.tiles", { key: "tiles", css: { "--n": String(data.tiles.length) } }, data.tiles.map(tile)),
+    h("section.panel.alerts-panel", { key: "alerts", "aria-label": t("board_village.alerts") }, alerts(data, app)),
     h("section.panel.map-panel", { key: "map", "aria-label": t("board_map.title") }, head("pin", t("board_map.title"), legend(data.assets)), villageMap({ assets: data.assets, cells: data.cells, picture: app.site?.map })),
-    h("div.village-side", { key: "side" }, trust(data.trust), orders(data.orders), evidence(data.events), news(data.news)));
+    h("div.village-side", { key: "side" }, trust(data.trust), orders(data.orders), evidence(data.events, app), news(data.news)));
 }
 
-function alerts(data) {
+function alerts(data, app) {
   const loud = data.alerts.filter((one) => one.state !== "pending");
   const waiting = data.alerts.filter((one) => one.state === "pending");
   return [
     head("alert", t("board_village.alerts"), h("a.more", { href: "/board/alerts" }, t("board_village.all", { n: data.alerts.length + data.more }), icon("next"))),
-    loud.length + waiting.length ? h("ul.alerts", { key: "list", tabindex: "0", "aria-label": t("board_village.alerts") }, loud.map((one) => alertRow(one)),
+    loud.length + waiting.length ? h("ul.alerts", { key: "list", tabindex: "0", "aria-label": t("board_village.alerts") }, loud.map((one) => alertRow(one, { mayLook: app.can("worker") })),
       waiting.length ? h("li.alerts-break", { key: "break" }, icon("s-pending", "sev-icon"), t("board_village.waiting", { n: waiting.length })) : null,
       waiting.map((one) => alertRow(one)))
       : h("div.calm", { key: "calm" }, icon("s-normal", "big"), h("p", t("board_village.calm")), h("p.dim", t("board_village.calm_more", { n: data.trust.heard }))),
@@ -38,7 +38,7 @@ function alerts(data) {
 function tile(one) {
   return h("a.tile.panel", { key: one.domain, href: `/board/${PAGE_OF[one.domain]}`, class: `sev-${one.worst} tile-${one.domain}` },
     h("span.tile-head", icon(DOMAIN_ICON[one.domain]), h("h2", t(`board_domain.${one.domain}`))),
-    one.main || one.rain?.length ? (BODY[one.domain] || plain)(one) : h("span.tile-none", t("board_village.no_value")));
+    one.main || one.rain?.length || one.domain === "camera" ? (BODY[one.domain] || plain)(one) : h("span.tile-none", t("board_village.no_value")));
 }
 
 const sign = (one) => (one.worst === "unheard" ? null : badge(one.worst, one.bad > 1 ? `${stateWord(one.worst)} ${one.bad}` : stateWord(one.worst)));
@@ -54,6 +54,9 @@ const BODY = {
     foot(one)),
   water: (one) => h("span.tile-body", main(one, h("span.class-big", { class: `class-${one.class}` }, t(`board_class.${one.class}`)), `${w.both(one.main.title)} ${w.num(one.main.value, one.main.digits)}`),
     spark(one.spark, { limit: one.limit ?? null, state: one.worst }), foot(one)),
+  camera: (one) => h("span.tile-body", main(one, h("span.figure", h("b", String(one.seen)), h("i", t("board_village.times"))), t("board_village.in_a_day")),
+    h("span.tile-kinds", Object.entries(one.kinds).slice(0, 3).map(([kind, n]) => h("span", { key: kind }, w.say("board_event", kind), h("b", String(n))))),
+    h("span.tile-foot", h("span", one.last ? one.last.place : t("board_cameras.nothing")), one.last ? h("span.dim", w.ago(one.last.at)) : null)),
   weather(one) {
     const hour = one.rain.find((window) => window.hours === 1);
     const long = one.rain.find((window) => window.hours === 24);
@@ -104,9 +107,9 @@ function news(list) {
     h("ul.news", list.map((one) => h("li", { key: one.seq }, h("time", { datetime: one.at }, w.clock(one.at)), icon(`s-${one.state}`, `sev-icon sev-${one.state}`), h("span", one.place ? h("b", one.place) : null, " ", what(one), one.state === "normal" ? null : h("span.vh", stateWord(one.state)))))));
 }
 
-function evidence(events) {
-  const pictured = (events || []).filter((one) => one.evidence).slice(0, 6);
-  if (!pictured.length) return null;
+function evidence(events, app) {
+  const pictured = (events || []).filter((one) => one.evidence && one.detail?.state !== "ended").slice(0, 3);
+  if (!pictured.length || !app.can("worker")) return null; // each look is written down, so only who may look is shown any
   return h("section.panel.strip-panel", { key: "strip", "aria-label": t("board_village.evidence") }, head("camera", t("board_village.evidence"), h("a.more", { href: "/board/cameras" }, icon("next"))),
-    h("div.strip", pictured.map((one) => h("a.shot", { key: one.seq, href: `/board/cameras?event=${one.seq}` }, h("img", { src: `/api/v1/evidence/${encodeURIComponent(one.evidence)}/thumb`, alt: w.say("board_event", one.kind), loading: "lazy" }), h("span", w.say("board_event", one.kind)), h("time", w.clock(one.at))))));
+    h("div.strip", pictured.map((one) => h("a.shot", { key: one.seq, href: `/board/cameras?event=${one.seq}` }, h("img", { src: `/api/v1/evidence/${encodeURIComponent(one.evidence)}/snapshot.jpg`, alt: w.say("board_event", one.kind), loading: "lazy" }), h("span", w.say("board_event", one.kind)), h("time", w.clock(one.at))))));
 }

@@ -8,7 +8,7 @@ const { t } = w;
 export const load = () => ask("/board/data/water");
 
 export function view(data) {
-  if (!data.stations.length) return empty("water", t("board_water.none"));
+  if (!data.stations.length) return empty("water", t("board_water.none"), null, { whole: true });
   const worst = Math.max(...data.stations.map((one) => one.class || 0));
   return h("div.page", { key: "water" },
     h("div.page-head", h("h1", icon("water"), t("board_domain.water")), h("p.summary", worst ? h("span.class-chip", { class: `class-${worst}` }, h("b", t(`board_class.${worst}`)), t("board_water.worst")) : null, h("span.dim", t("board_water.stations", { n: data.stations.length }))), h("p.dim.note-right", t("board_water.indicative"))),

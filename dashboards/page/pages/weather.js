@@ -8,7 +8,7 @@ const { t } = w;
 export const load = () => ask("/board/data/weather");
 
 export function view(data) {
-  if (!data.stations.length && !data.levels.length) return empty("weather", t("board_weather.none"));
+  if (!data.stations.length && !data.levels.length) return empty("weather", t("board_weather.none"), null, { whole: true });
   const rain = data.stations.filter((one) => one.rain.length);
   const wind = data.stations.filter((one) => one.wind);
   const air = data.stations.filter((one) => one.air.length);

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from detectors.runtime.build import build
+from gateway.cameras import Eyes
+
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.recorded
 
@@ -39,6 +42,24 @@ def said() -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
     return result
+
+
+def test_a_model_is_shown_to_those_that_need_it_and_to_those_that_it_supports(tmp_path: Path) -> None:
+    folder = os.environ.get("VILLAGE_VISION_DATA")
+    if not folder:
+        pytest.skip("recorded clips not at hand: set VILLAGE_VISION_DATA to their folder")
+    street = {"path": f"{folder}/weights/yolox_nano.onnx"}
+    wanted = {name: {"model": "street"} for name in ("hit_and_run", "illegal_building", "motion")}
+    eyes = Eyes.model_validate(
+        {"models": {"street": street}, "cameras": {"a": {"url": "a.mp4", "detectors": wanted}}}
+    )
+    built = build(eyes, tmp_path, 0.0)
+    assert built.faults == []
+    shown = {watcher.name: watcher.model for watcher in built.watchers["a"]}
+    assert shown == {"hit_and_run": "street", "illegal_building": "street", "motion": None}
+    without = build(eyes.model_copy(update={"models": {}}), tmp_path, 0.0)
+    assert [watcher.name for watcher in without.watchers["a"]] == ["illegal_building", "motion"]
+    assert set(without.missing["a"]) == {"hit_and_run"}
 
 
 def test_two_clear_collisions_are_told_within_five_seconds(said: dict[str, Any]) -> None:

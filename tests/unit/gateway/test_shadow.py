@@ -10,14 +10,18 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
+from drivers import vision
 from drivers.sight.lines import event_of
 from gateway.__main__ import main
 from gateway.cameras import CameraEntry, Eyes, spoken
+from gateway.catalogue import Catalogue
 from gateway.clock import ManualClock, SystemClock
+from gateway.contracts import Context, Device, SourceHealth
 from gateway.evidence import notebook
 from gateway.evidence.shelf import Shelf
 from gateway.model import Delivery, Event, Flag, Reading
-from gateway.settings import StoreSettings
+from gateway.quantities import Quantities
+from gateway.settings import DeviceSettings, StoreSettings
 from gateway.shadow import looked_for, tally
 from gateway.store.journal import Journal
 
@@ -144,3 +148,22 @@ async def test_the_command_counts_the_journal_of_a_site(
     assert main([*words, "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert row["false_a_day"] == pytest.approx(1 / (119 / 1440), rel=1e-3)
+
+
+def test_the_driver_puts_a_camera_in_shadow_by_the_day_of_the_village(
+    tmp_path: Path, clock: ManualClock, quantities: Quantities, catalogue: Catalogue
+) -> None:
+    """It is noon of 18 July: in shadow until the 19th, not any more until the 18th."""
+    for day, kind in (("2026-07-19", "fire_shadow"), ("2026-07-18", "fire")):
+        settings = vision.Settings.model_validate(
+            {"cameras": {"yard": {"url": "rtsp://127.0.0.1:9/x", "shadow": day}}}
+        )
+        device = Device("yard-camera", DeviceSettings(source="eyes", address="yard"))
+        given = Context(
+            name="eyes", site="demo", devices=(device,), quantities=quantities, catalogue=catalogue, clock=clock,
+            health=SourceHealth(), state_dir=tmp_path, zone=ZONE,
+        )  # fmt: skip
+        (delivery,) = vision.Driver(settings, given)._deliveries(LINE)
+        (event,) = delivery.observations
+        assert isinstance(event, Event)
+        assert (event.source, event.kind) == ("yard-camera", kind)
