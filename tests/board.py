@@ -117,6 +117,7 @@ STATUS: dict[str, Any] = {
     "sources": {"wire": {"state": "open", "last_error": "", "unknown": {}, "notes": {}}},
     "devices": {},
     "sinks": {},
+    "channels": {},
     "clock": {"trusted": True, "now": NOON.isoformat()},
     "bus": {"waiting": 0, "dropped": 0},
     "stalled": [],
