@@ -15,10 +15,10 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from detectors.runtime import ptz
 from detectors.runtime.archive import Archive, evidence_of
@@ -29,6 +29,7 @@ from detectors.runtime.plan import Plan, by_hand, is_site, of_site, told
 from detectors.runtime.slots import Slots
 from detectors.runtime.stills import open_thermal
 from detectors.runtime.talk import Mouth, listen, reach
+from detectors.runtime.thrift import be_thrifty
 from detectors.runtime.worker import Worker
 from detectors.scenes.source import Scene, is_scene
 from gateway.clock import SystemClock
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run; returns the exit code."""
     args = _arguments().parse_args(argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    be_thrifty()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -65,9 +67,9 @@ def serve(plan: Plan, ears: TextIO, out: TextIO, stop: threading.Event) -> int:
     return 0
 
 
-def assemble(plan: Plan, built: Built, say: Mouth) -> Worker:
+def assemble(plan: Plan, built: Built, say: Callable[[Mapping[str, Any]], None]) -> Worker:
     """Cameras, eyes and the worker between them."""
-    clock = SystemClock()
+    clock = SystemClock(assume_trusted=plan.clock_trusted)
     slots: Slots[Arrival] = Slots(plan.eyes.cameras)
     cameras, eyes, movers = {}, {}, {}
     for slug, entry in plan.eyes.cameras.items():

@@ -17,11 +17,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
-from detectors.runtime import flames
+from detectors.runtime import belief, flames
 from detectors.runtime.allowed import Allowed
+from detectors.runtime.belief import Why
 from detectors.runtime.burning import Hit, Place
 from detectors.runtime.contracts import Box, Detections, Frame, SceneContext, Sighting, State
 from detectors.runtime.course import Course, Timing
@@ -30,6 +30,9 @@ from detectors.runtime.zones import Zones, centre
 from gateway.schema import Strict
 
 SCENE_CHANGE = 0.30  # share of pixels: exposure, infra-red switch (point 5)
+SWITCH_S = (
+    3.0  # no switch takes longer; a fire that lights up the whole night does, and must not blind us (ours)
+)
 FALSE_BEFORE = 0.15  # so much surer than usual where a person has called it a false alarm (point 5)
 BREAK_S = 2.0  # two pictures further apart than this do not follow on one another
 
@@ -99,25 +102,26 @@ class Detector:
         self._frames: deque[float] = deque()
         self._preset = ""
         self._last_s: float | None = None
+        self._changing_since: float | None = None
         self._grey: flames.Grey | None = None
         self._count = 0
 
     def rate(self) -> float:
         """Pictures a second it wants now."""
-        waiting = any(place.course.state is State.CANDIDATE for place in self._places)
+        waiting = any(place.review or not place.course.confirmed for place in self._places)
         return self._settings.busy if waiting else self._settings.idle
 
     def look(self, frame: Frame, seen: Detections | None) -> Sequence[Sighting]:
         """One picture; what it makes of it."""
         if frame.moving or frame.preset != self._preset:
             self._turned(frame)
-        if frame.moving or frame.changed > SCENE_CHANGE or seen is None:
+        if self._blind(frame) or seen is None:
             self._grey = None  # what flickers against the next picture would be the change itself
-            return self._away(frame)
+            return self._away(frame, blind=True)
         passed = self._passed(frame.stream_s)
         found = self._sort(frame, seen)
         self._measure(frame)
-        said = [*self._away(frame), *found]
+        said = [*self._away(frame, blind=False), *found]
         for place in [one for one in self._places if one.preset == frame.preset]:
             said += self._judge(place, frame, passed)
         self._places = [place for place in self._places if self._stays(place, frame.stream_s)]
@@ -157,6 +161,17 @@ class Detector:
         self._places = [place for place in self._places if place.course.confirmed]
         self._frames.clear()
         self._last_s = self._grey = None
+
+    def _blind(self, frame: Frame) -> bool:
+        """Whether what is seen now is not to be believed."""
+        if frame.moving:
+            return True
+        if frame.changed <= SCENE_CHANGE:
+            self._changing_since = None
+            return False
+        if self._changing_since is None or frame.stream_s < self._changing_since:
+            self._changing_since = frame.stream_s
+        return frame.stream_s - self._changing_since < SWITCH_S
 
     def _passed(self, now_s: float) -> float:
         last, self._last_s = self._last_s, now_s
@@ -249,19 +264,19 @@ class Detector:
             self._nuisances.told(
                 course.key, place.label, place.box, preset=place.preset, at=frame.at, level=float(why["peak"])
             )
-            return [self._say(place, course.confirm(now), frame, why, self._score(place, why))]
+            return [self._say(place, course.confirm(now), frame, why, belief.score(why, review=place.review))]
         said = course.looked(now, passed_s, seen=place.hits[-1].at_s == now)
         if said is State.ENDED:
             return [self._ended(place, now, frame.at)]
         if said is None:
             return []
         why = self._numbers(place, frame, self._limits(place))
-        return [self._say(place, said, frame, why, self._score(place, why))]
+        return [self._say(place, said, frame, why, belief.score(why, review=place.review))]
 
     def _limits(self, place: Place) -> Limits:
         return self._settings.fire if place.label == "fire" else self._settings.smoke
 
-    def _believed(self, place: Place, frame: Frame) -> dict[str, float | str] | None:
+    def _believed(self, place: Place, frame: Frame) -> Why | None:
         """The numbers by which it is believed; nothing while it is not."""
         limits = self._limits(place)
         hits = place.within(frame.stream_s, limits.window)
@@ -275,34 +290,19 @@ class Detector:
         if float(why["share"]) < limits.share or float(why["peak"]) < wanted or self._cools(place, frame.at):
             return None
         if false is not None:
-            why["false_alarm_before"] = false.key
+            return {**why, "false_alarm_before": false.key}
         return why
 
-    def _numbers(self, place: Place, frame: Frame, limits: Limits) -> dict[str, float | str]:
+    def _numbers(self, place: Place, frame: Frame, limits: Limits) -> Why:
         now = frame.stream_s
-        hits = place.within(now, limits.window)
         frames = sum(1 for at in self._frames if at > now - limits.window)
-        colours = flames.flame_colours if place.label == "fire" else flames.smoke_colours
-        zone = self._zone(place.box, place.preset)
-        numbers: dict[str, float | str] = {
-            "hits": len(hits),
-            "frames": frames,
-            "share": round(len(hits) / max(1, frames), 3),
-            "peak": round(max((hit.score for hit in hits), default=0.0), 3),
-            "growth": round(place.growth(now), 3),
-            "colour": round(colours(frame.image, place.box), 3),
-            "flicker": round(max(place.flicker, 0.0), 3),
-            "drift": round(
-                flames.upward_drift([hit.at_s for hit in place.hits], [hit.box.y1 for hit in place.hits]), 3
-            ),
-            "risk": self._settings.risk.get(zone, 0.5),
-        }
-        numbers["support"] = self._support(place, frame, float(numbers["growth"]))
-        return numbers
+        risk = self._settings.risk.get(self._zone(place.box, place.preset), 0.5)
+        why = belief.numbers(place, frame, window_s=limits.window, frames=frames, risk=risk)
+        return {**why, "support": self._support(place, frame, float(why["growth"]))}
 
     def _support(self, place: Place, frame: Frame, growth: float) -> str:
         """Why it may be told; a flame needs nothing beside itself."""
-        heat = _hottest(frame, place.box)
+        heat = belief.hottest(frame, place.box)
         if heat is not None and heat >= self._settings.heat:
             return f"thermal {heat:.0f} degC"
         if place.label == "fire":
@@ -317,17 +317,6 @@ class Detector:
         )  # fmt: skip
         return "fire" if fire else ""
 
-    def _score(self, place: Place, why: Mapping[str, float | str]) -> float:
-        """How sure, 0..1: what may wake people lies above 0.5, what is only worth a look below.
-
-        The weights are ours; nothing hangs on them but the order in which pictures are looked at.
-        """
-        parts = {"peak": 0.4, "share": 0.2, "colour": 0.15, "flicker": 0.1, "risk": 0.1, "drift": 0.05}
-        mean = sum(weight * min(1.0, float(why[name])) for name, weight in parts.items())
-        if str(why["support"]).startswith("thermal"):
-            mean = max(mean, 0.8)
-        return round((0.5 if place.review else 1.0) * (0.5 + 0.5 * mean) - (0.01 if place.review else 0.0), 3)
-
     def _cools(self, place: Place, at: datetime) -> bool:
         self._cooling = [(one, until) for one, until in self._cooling if until > at]
         return any(
@@ -337,9 +326,8 @@ class Detector:
 
     # -- saying -------------------------------------------------------------------------------------------------------
 
-    def _away(self, frame: Frame) -> list[Sighting]:
+    def _away(self, frame: Frame, *, blind: bool) -> list[Sighting]:
         """Places of other presets, and all of them while nothing can be seen."""
-        blind = frame.moving or frame.changed > SCENE_CHANGE
         gone = [
             place
             for place in self._places
@@ -357,9 +345,7 @@ class Detector:
             zone=self._zone(place.box, place.preset), boxes=(place.box,), why=why, review=place.review,
         )  # fmt: skip
 
-    def _say(
-        self, place: Place, state: State, frame: Frame, why: Mapping[str, float | str], score: float
-    ) -> Sighting:
+    def _say(self, place: Place, state: State, frame: Frame, why: Why, score: float) -> Sighting:
         support = tuple(
             other.box for other in self._places
             if other is not place and other.preset == place.preset and other.hits[-1].at_s == frame.stream_s
@@ -371,13 +357,3 @@ class Detector:
             place.label, state, place.course.key, frame.stream_s, frame.at, score,
             zone=self._zone(place.box, place.preset), boxes=(place.box, *support), why=facts, review=place.review,
         )  # fmt: skip
-
-
-def _hottest(frame: Frame, box: Box) -> float | None:
-    """Hottest pixel in the box, where the same camera measures heat [degC]."""
-    if frame.celsius is None:
-        return None
-    height, width = frame.celsius.shape
-    x1, y1 = int(box.x1 * width), int(box.y1 * height)
-    part = frame.celsius[y1 : int(np.ceil(box.y2 * height)), x1 : int(np.ceil(box.x2 * width))]
-    return float(part.max()) if part.size else None

@@ -101,6 +101,7 @@ class Detector:
     """One camera above land on which nothing may be built; a turning one has an album for each preset."""
 
     needs_model: ClassVar[bool] = False
+    uses_model: ClassVar[bool] = True
     needs_tracks: ClassVar[bool] = False
     needs_celsius: ClassVar[bool] = False
     motion_gate: ClassVar[bool] = False

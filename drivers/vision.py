@@ -89,6 +89,7 @@ def plan_of(settings: Settings, context: Context) -> dict[str, Any]:
         "eyes": {key: whole[key] for key in Eyes.model_fields},
         "state_dir": str(context.state_dir.resolve()),
         "utc_offset_s": offset.total_seconds(),
+        "clock_trusted": context.clock.trusted(),
     }
 
 
@@ -146,6 +147,10 @@ class Driver:
         """Pass an operator's word on a sighting to its detector."""
         self._wire.say({"mark": {"camera": camera, "key": key, "right": right}})
 
+    def look(self, camera: str, place: str, seconds: float = 30.0) -> None:
+        """Have a moving camera look at a stored place next; it returns to its round by itself."""
+        self._wire.say({"look": {"camera": camera, "place": place, "seconds": seconds}})
+
     async def _hear(self, seconds: float) -> Mapping[str, Any]:
         try:
             async with asyncio.timeout(seconds):
@@ -174,8 +179,14 @@ class Driver:
             return []
         camera = str(line.get("camera", ""))
         device = self._devices.get(camera)
+        if device is None:
+            return []
+        now = self._context.clock.now()
+        entry = self._settings.cameras.get(camera)
+        today = now.astimezone(self._context.zone).date()
+        shadow = entry is not None and entry.in_shadow(str(line["kind"]), today)
         try:
-            event = event_of(line, device, self._context.clock.now()) if device is not None else None
+            event = event_of(line, device, now, shadow=shadow)
         except BadReply as error:
             self._context.health.bad(str(error))
             return []
@@ -200,6 +211,8 @@ class Driver:
             asleep = [f"{name} ({why})" for name, why in state.get("detectors", {}).items() if why != "ok"]
             if asleep:
                 notes[device] = f"{device} does not look for {', '.join(asleep)}"
+            if state.get("ptz", "ok") != "ok":
+                notes[f"{device} ptz"] = f"{device} cannot be turned: {state['ptz']}"[:200]
             if report:
                 found.append(Delivery(readings_of(state, device, clock.now())))
         health.notes.clear()

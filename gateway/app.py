@@ -11,34 +11,34 @@ import asyncio
 import json
 import logging
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import gateway
 from gateway import plugins, systemd
 from gateway.accounts import Accounts
-from gateway.api import Api
+from gateway.answers import Answers
+from gateway.api import Api, answer
 from gateway.api.pages import pages_of
 from gateway.api.plain import alert_json, event_json, reading_json
 from gateway.bus import Bus
 from gateway.changes import Changes
 from gateway.clock import Clock
-from gateway.contracts import Context, Device, SinkContext, SourceHealth
+from gateway.contracts import Channel, Context, Device, SinkContext, SourceHealth
 from gateway.deriver import Deriver
 from gateway.doctor import examine
 from gateway.evidence.pictures import Place
 from gateway.herald import Herald
 from gateway.judgement import Judgement
 from gateway.latest import Latest
-from gateway.model import Delivery, Event, Flag, Observation, Tick
+from gateway.model import Delivery, Flag, Order, OrderState, Tick
 from gateway.orders.desk import Desk
 from gateway.orders.watch import Watch
 from gateway.quality.grader import Grader
-from gateway.rules.rulebook import ALERT
 from gateway.rules.telling import confirmation
 from gateway.settings import DeviceSettings, Pace
 from gateway.site import Plugin, Site, load_site
@@ -51,6 +51,15 @@ TICK_S = 10.0
 STALLED_S = 25.0  # below WatchdogSec=30: a stage that has made no progress for this long is stuck
 MEMORY_OF_DERIVER = "deriver"
 UPLINK_WORKS = frozenset({"up to date", "sending", "catching up"})
+
+ALERTS_ORDER: dict[OrderState, Literal["open", "accepted", "closed"]] = {  # as the desk of alerts calls it
+    OrderState.OPEN: "open",
+    OrderState.RETURNED: "open",
+    OrderState.ACCEPTED: "accepted",
+    OrderState.ON_SITE: "accepted",
+    OrderState.DONE: "accepted",
+    OrderState.CHECKED: "closed",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -89,8 +98,19 @@ class House:
             alerts=self._rulebook_alerts,
             told=self.herald.wake,
             broken=lambda: self.herald.broken,
+            changed=self._order_changed,
         )
         self.watch = Watch(self.orders, self.herald.codes)
+        self.herald.woken = self.watch.wake
+        self.answers = Answers(
+            self,
+            self.orders,
+            self.herald.codes,
+            self.journal,
+            clock,
+            words=self.herald.words,
+            told=self.herald.wake,
+        )
         self.accounts = Accounts(state_dir, clock, site.village.api.sessions)
         self.changes = Changes(
             clock,
@@ -139,12 +159,13 @@ class House:
             latest=self.latest,
             clock=self.clock,
             herald=self.herald,
-            noted=self._noted,
+            noted=self.changes.note,
         )
         await self.herald.recall()
         self.herald.stand(rulebook.standing)
         self.herald.codes.learn(await asyncio.to_thread(self.journal.change, lambda book: book.codes.all()))
         await self.spine.tell(closed)
+        self.herald.inbox.begin(asyncio.get_running_loop(), self.answers.take)
         self._apply_sinks(self.site)
         await asyncio.to_thread(self.herald.apply, self.site)
         async with asyncio.TaskGroup() as outer:
@@ -152,7 +173,7 @@ class House:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 await self.sources.apply(group, _wanted(self.site))
-                api = Api(self, pages_of(self))
+                api = Api(self, (*pages_of(self), *answer.routes(self)))
                 group.create_task(api.serve(), name="api")
                 ticking = group.create_task(self._tick(), name="tick")
                 watching = group.create_task(self.watch.run(), name="orders")
@@ -167,6 +188,7 @@ class House:
                 await self.sources.stop()
                 ticking.cancel()
                 watching.cancel()
+                self.herald.inbox.stop()
                 api.stop()
             self.bus.close()
         self._remember()
@@ -248,14 +270,21 @@ class House:
             },
         }
 
+    def channel(self, name: str) -> Channel | None:
+        """A channel at work."""
+        return next((lane.channel for lane in self.herald.lanes() if lane.name == name), None)
+
     def alerts(self) -> list[dict[str, Any]]:
         """What is not normal now, worst first, as plain data."""
-        return self.herald.with_told(self._rulebook_alerts())
+        return self._with_orders(self.herald.with_told(self._rulebook_alerts()))
+
+    def _with_orders(self, alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**one, "order": self.watch.of(one["rule"], one["target"])} for one in alerts]
 
     async def _alerts_of(self, pairs: set[tuple[str, str]]) -> list[dict[str, Any]]:
         found = [one for one in self._rulebook_alerts() if (one["rule"], one["target"]) in pairs]
         told = await asyncio.to_thread(self.herald.with_told, found)
-        return [alert_json(one, self.site) for one in told]
+        return [alert_json(one, self.site) for one in self._with_orders(told)]
 
     def pulse(self) -> dict[str, Any]:
         """The few figures that a screen shows all the time."""
@@ -296,11 +325,11 @@ class House:
         await self.herald.acknowledge(rule, target, by)
         return True
 
-    def _noted(self, observations: Sequence[Observation]) -> None:
-        """Whoever looks on is told; what has become of an alert may be an order's business."""
-        self.changes.note(observations)
-        if any(isinstance(one, Event) and one.kind == ALERT for one in observations):
-            self.watch.wake()
+    async def _order_changed(self, order: Order) -> None:
+        """Who looks on sees it; the desk of alerts knows how far the job is."""
+        self.changes.say("order", self.orders.plain(order))
+        if order.rule:
+            await self.herald.order_moved(order.rule, order.target, ALERTS_ORDER[order.state])
 
     def _rulebook_alerts(self) -> list[dict[str, Any]]:
         return [*self.spine.rulebook.alerts(), *self.herald.own_alerts()] if self.spine else []
@@ -446,9 +475,10 @@ class House:
 
     def _close_store(self) -> None:
         lanes = self.herald.lanes()
-        with ThreadPoolExecutor(max_workers=max(1, len(self.forwarders) + len(lanes))) as together:
+        with ThreadPoolExecutor(max_workers=1 + len(self.forwarders) + len(lanes)) as together:
             for lane in lanes:
                 together.submit(lane.stop)
+            together.submit(self.herald.inbox.join)
             for _, forwarder in self.forwarders.values():  # each may take seconds: a request is in its hand
                 together.submit(forwarder.stop)
         self.journal.close()

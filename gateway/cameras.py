@@ -5,7 +5,7 @@ Pure, and without arrays: a gateway without the extra ``vision`` can still check
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -117,6 +117,8 @@ class CameraEntry(Strict):
         ptz: How it is turned (checked by the worker).
         thermal: How its temperatures are read (checked by the worker).
         evidence: What of it is kept (checked by the worker).
+        shadow: What it sees is written down and told to nobody: ``true``, or before a day (``2026-12-14``), or only
+            of these kinds (``[collision, hit_and_run]``). That it is blind or moved is told all the same.
     """
 
     url: str
@@ -136,6 +138,7 @@ class CameraEntry(Strict):
     ptz: dict[str, Any] | None = None
     thermal: dict[str, Any] | None = None
     evidence: dict[str, Any] | None = None
+    shadow: bool | date | tuple[Slug, ...] = False
 
     @field_validator("url", "sub")
     @classmethod
@@ -175,15 +178,25 @@ class CameraEntry(Strict):
             raise ValueError("write width and height between 64 and 3840 x 2160")
         return size
 
+    def in_shadow(self, kind: str, day: date) -> bool:
+        """Whether an event of this kind, of this local day, is told to nobody."""
+        if kind.startswith("camera_"):
+            return False
+        if isinstance(self.shadow, tuple):
+            return kind in self.shadow
+        return day < self.shadow if isinstance(self.shadow, date) else self.shadow
+
     @property
     def remote(self) -> bool:
         """Whether it is reached over the network."""
-        return urlsplit(self.looks_at).scheme not in {"", "file"}
+        return urlsplit(self.looks_at).scheme not in {"", "file", "scene"}
 
     @property
     def live(self) -> bool:
         """Whether it goes at its own pace and never ends, as a camera does."""
-        return self.remote or self.replay
+        parts = urlsplit(self.looks_at)
+        scene = parts.scheme == "scene" and "for=" not in parts.query  # one of a given length is a film
+        return self.remote or self.replay or scene
 
     @property
     def looks_at(self) -> str:
@@ -244,4 +257,6 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, timedelta):
         return f"{value.total_seconds():.6f}s"
+    if isinstance(value, date):
+        return value.isoformat()
     return str(value) if isinstance(value, Path) else value

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, runtime_checkable
 
 from gateway.catalogue import Catalogue, DeviceModel
 from gateway.clock import Clock
+from gateway.errors import DeliveryError
 from gateway.model import Delivery, Event, Notice, Reading
 from gateway.quantities import Quantities
 from gateway.settings import DeviceSettings
@@ -298,3 +299,61 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Let connections go; may be called twice, and before anything was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Something that somebody said to us over a channel.
+
+    Attributes:
+        id: The far side's number of it; the same when it is heard again.
+        sender: His address there (number, chat id); empty when only the matter is known.
+        text: What he said, or which keys he pressed.
+        at: When, aware UTC.
+        about: Which message of ours he answers: our id or the provider's number; empty when that is not known.
+        keys: He pressed keys instead of writing.
+    """
+
+    id: str
+    sender: str = field(repr=False)
+    text: str
+    at: datetime
+    about: str = ""
+    keys: bool = False
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """A channel that also hears. Called from another thread than ``deliver``, which may be at work at the same time."""
+
+    @property
+    def listens(self) -> bool:
+        """Whether it is set up to listen."""
+
+    def hear(self, wait_s: float) -> Sequence[Heard]:
+        """What came in, oldest first; waits about so long for it, returns at once when closed.
+
+        The same again until :meth:`taken`. Raises Retry, Uncertain or Broken.
+        """
+
+    def taken(self, heard: Sequence[Heard]) -> None:
+        """These are done with: the far side need not keep them. Raises like :meth:`hear`."""
+
+
+@runtime_checkable
+class Reported(Protocol):
+    """A channel whose provider posts to us what people answer and what became of messages."""
+
+    def is_from(self, token: str) -> bool:
+        """Whether the one who posts knows the secret of the address."""
+
+    def understood(self, report: bytes) -> Sequence[Heard]:
+        """What people answer in a report. Raises ValueError when it is none."""
+
+
+@runtime_checkable
+class Receipted(Protocol):
+    """A channel that can be asked later what became of a message."""
+
+    def receipt(self, notice: Notice, at: datetime, provider_id: str) -> Delivered | DeliveryError | None:
+        """What became of a message handed over at that time; ``None``: not known yet. Raises DeliveryError."""

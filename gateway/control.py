@@ -45,7 +45,15 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def ask(state: Path, path: str, *, method: str = "", body: Any = None, timeout_s: float = 10.0) -> Any:
+def ask(
+    state: Path,
+    path: str,
+    *,
+    method: str = "",
+    body: Any = None,
+    form: tuple[str, bytes] | None = None,
+    timeout_s: float = 10.0,
+) -> Any:
     """One question to the daemon whose state folder this is.
 
     Args:
@@ -53,6 +61,7 @@ def ask(state: Path, path: str, *, method: str = "", body: Any = None, timeout_s
         path: What is asked.
         method: GET by default, POST with a body.
         body: Sent as JSON.
+        form: Sent as it is: its content type and its bytes.
         timeout_s: Longest wait.
 
     Raises:
@@ -63,6 +72,8 @@ def ask(state: Path, path: str, *, method: str = "", body: Any = None, timeout_s
     try:
         raw = None if body is None else json.dumps(body).encode()
         kind = {} if raw is None else {"Content-Type": "application/json"}
+        if form is not None:
+            kind, raw = {"Content-Type": form[0]}, form[1]
         connection.request(method or ("GET" if raw is None else "POST"), path, raw, kind)
         reply = connection.getresponse()
         answer = json.loads(reply.read(ANSWER_LIMIT_BYTES))

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,13 @@ from gateway.contracts import Channel, ChannelContext
 from gateway.errors import StoreError
 from gateway.evidence.pictures import Place, to_show
 from gateway.evidence.pictures import place_of as evidence_at
-from gateway.model import AlertChange, AlertState, Delivery, Outgoing, Severity, Telling
+from gateway.model import AlertChange, AlertState, Delivery, Fact, Outgoing, Severity, Telling
 from gateway.names import roster_of
 from gateway.notify.codes import Codes
-from gateway.notify.lists import Lists
+from gateway.notify.inbox import Inbox
+from gateway.notify.lists import lists_of
 from gateway.notify.outbox import CLOCK_STEP_S, Lane, Outbox
 from gateway.notify.teller import Teller
-from gateway.places import place_of
 from gateway.rules.telling import acknowledged
 from gateway.site import GATEWAY, Plugin, Site, load_words
 from gateway.store.journal import Journal
@@ -57,11 +56,15 @@ class Herald:
         self._clock = clock
         self._state_dir = state_dir
         self._words: dict[Language, Words] = {language: load_words(language) for language in LANGUAGES}
-        self._lists = _lists_of(site, self._words)
+        self._lists = lists_of(roster_of(site.village), site.village.devices, self._words)
         self._outbox = Outbox(journal, clock, self._words, self._composed, self._picture)
         self._language: Language = site.village.site.language
-        self.codes = Codes(self._words)
         self._site = site
+        self.codes = Codes()
+        self.codes.page = site.village.answers.page or ""
+        self.inbox = Inbox()
+        self.woken: Callable[[], None] = lambda: None
+        self._jobs = _jobs_of(site)
         self.desk = Desk(self._new_teller(site))
         self._shown = self._what_can_be_shown(site)
         self._offset = clock.now().timestamp() - clock.monotonic()
@@ -70,7 +73,9 @@ class Herald:
     def use(self, site: Site) -> None:
         """From now on the people and rules of this site count."""
         self._site = site
-        self._lists = _lists_of(site, self._words)
+        self._lists = lists_of(roster_of(site.village), site.village.devices, self._words)
+        self.codes.page = site.village.answers.page or ""
+        self._jobs = _jobs_of(site)
         self.desk.teller = self._new_teller(site)
         self._shown = self._what_can_be_shown(site)
 
@@ -92,12 +97,14 @@ class Herald:
             )
             return lambda: plugin.module.Channel(plugin.settings, context)
 
-        return self._outbox.apply(
+        outcome = self._outbox.apply(
             {
                 name: ((plugin.settings, title, language), builder(name, plugin))
                 for name, plugin in site.channels.items()
             }
         )
+        self.inbox.apply({lane.name: lane.channel for lane in self._outbox.lanes()})
+        return outcome
 
     async def recall(self) -> None:
         """What the desk knew before a restart. Raises Unavailable."""
@@ -121,14 +128,11 @@ class Herald:
         return self._coded(self.desk.tick(now, self._outbox.broken, trusted=trusted))
 
     def _coded(self, outcome: Outcome) -> Outcome:
-        """Each message that asks for a deed gets a code to answer by."""
-        return replace(outcome, tellings=[self._with_codes(one) for one in outcome.tellings])
-
-    def _with_codes(self, telling: Telling) -> Telling:
-        if not telling.rows:
-            return telling
-        written = self._site.rules.written.get(telling.rule)
-        return self.codes.on(telling, order=written is not None and written.rule.order == "auto")
+        """A code to answer by in each message that asks for a deed."""
+        outcome.tellings[:] = [
+            self.codes.on(telling, order=telling.rule in self._jobs) for telling in outcome.tellings
+        ]
+        return outcome
 
     @property
     def words(self) -> Mapping[Language, Words]:
@@ -143,6 +147,7 @@ class Herald:
     def wake(self) -> None:
         """Something was queued or taken back."""
         self._outbox.wake()
+        self.woken()
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Every channel, plain data."""
@@ -167,9 +172,11 @@ class Herald:
             told, taken = ([], None) if waiting else self._journal.told(rule, target)
             held = self.desk.masks_of(rule, target, now) + list(_held_back(told))
             answers = self.desk.answers(rule, target)
+            facts = tuple(Fact(key, values) for key, values in one.get("facts", ()))
             found.append(
                 {
                     **one,
+                    "reason_zh": self.desk.teller.reason(facts, "zh", one["reason"]),
                     "told": told,
                     "acknowledged": taken,
                     "masks": held,
@@ -192,7 +199,8 @@ class Herald:
             found.append(
                 {
                     "rule": one.rule, "target": one.target, "device": "", "name": "", "state": AlertState.FIRING.value,
-                    "severity": one.severity.word, "value": one.value, "reason": one.reason, "since": begun,
+                    "severity": one.severity.word, "value": one.value, "reason": one.reason,
+                    "facts": [[fact.key, dict(fact.values)] for fact in one.facts], "since": begun,
                     "changed": moved, "unknown": False, "tell": [],
                 }
             )  # fmt: skip
@@ -255,8 +263,7 @@ class Herald:
 
     async def _written(self, outcome: Outcome) -> str:
         """On the disk when this returns; why it was refused, in words, or nothing."""
-        outcome = self._coded(outcome)
-        if outcome:
+        if self._coded(outcome):
             delivery = Delivery(
                 tuple(outcome.events), tellings=tuple(outcome.tellings), notes=tuple(outcome.notes)
             )
@@ -309,22 +316,13 @@ class Herald:
             words=self._words,
             language=site.village.site.language,
             zone=site.village.site.zone,
+            quantities=site.quantities,
         )
 
 
-def _lists_of(site: Site, words: Mapping[Language, Words]) -> Lists:
-    """The site's places, and where a round begins: the place of the largest cell around each device."""
-    roster = roster_of(site.village)
-    places, starts = {}, {}
-    for slug, device in site.village.devices.items():
-        place = place_of(device)
-        if place is not None:
-            places[slug] = place
-        around = [place_of(roster.cells[cell]) for cell in (roster.chain(device.cell) if device.cell else ())]
-        known = [one for one in around if one is not None]
-        if known:
-            starts[slug] = known[-1]
-    return Lists(words, places, starts)
+def _jobs_of(site: Site) -> frozenset[str]:
+    """The rules whose alerts are jobs for somebody."""
+    return frozenset(plan.rule.id for plan in site.rules.plans if plan.rule.order == "auto")
 
 
 def _held_back(told: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

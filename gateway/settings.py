@@ -247,6 +247,16 @@ class BoardSettings(Strict):
     public: bool = False
 
 
+class AnswerSettings(Strict):
+    """How people answer without an app.
+
+    Attributes:
+        page: Address of the page for codes (``/a`` of this box) as people reach it; stands in the messages when set.
+    """
+
+    page: str | None = Field(default=None, pattern=r"^https?://[\x21-\x7e]{1,200}$")
+
+
 class RulesSettings(Strict):
     """What this site does with the shipped rules; its own rules lie in ``rules/*.yaml`` beside the site file.
 
@@ -328,6 +338,7 @@ class Village(Strict):
     people: dict[Slug, Person] = Field(default_factory=dict)
     duty: DutySettings = DutySettings()
     orders: OrderSettings = OrderSettings()
+    answers: AnswerSettings = AnswerSettings()
     sinks: dict[Slug, SinkSettings] = Field(default_factory=dict)
     channels: dict[Slug, ChannelSettings] = Field(default_factory=dict)
     reports: ReportSettings = ReportSettings()

@@ -53,7 +53,6 @@ class OrderSettings(Strict):
         radius: The picture must be taken this near to the device.
         largest_photo: Of one picture.
         most_photos: Of one order.
-        realarm: Taken on, but the order not accepted: the next level hears of it after so long (critical only).
         sure_within: Saying once more within this time that it is done counts as being sure.
     """
 
@@ -63,7 +62,6 @@ class OrderSettings(Strict):
     radius: LengthM = 100.0
     largest_photo: Size = Field(default=8_000_000, ge=100_000, le=50_000_000)
     most_photos: int = Field(default=6, ge=1, le=20)
-    realarm: Annotated[Duration, Field(ge=_MINUTE)] = 15 * _MINUTE
     sure_within: Annotated[Duration, Field(ge=_MINUTE)] = 30 * _MINUTE
 
 

@@ -15,6 +15,7 @@ from gateway.settings import Village
 from gateway.site import load_words
 from tests.conftest import NOON
 
+WORDS = {"zh": load_words("zh"), "en": load_words("en")}
 PEOPLE: dict[str, Any] = {
     "channels": {name: {"type": "console"} for name in ("sms", "voice", "chat")},
     "cells": {
@@ -69,12 +70,11 @@ def rule(name: str, tell: list[str], **more: Any) -> Rule:
 def teller(*rules: Rule, of: Village | None = None) -> Teller:
     site = of or village()
     devices = {slug: Device(slug, settings) for slug, settings in site.devices.items()}
-    words = {"zh": load_words("zh"), "en": load_words("en")}
     return Teller(
         roster_of(site),
         devices,
         {one.id: one for one in rules},
-        words=words,
+        words=WORDS,
         language="zh",
         zone=site.site.zone,
     )

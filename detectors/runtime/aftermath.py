@@ -17,6 +17,7 @@ LOST_S = 0.5  # not seen for so long: not there any more
 JOIN_S = (
     3.0  # a chain collision is over by then; who touches later at the same place is traffic that passes it
 )
+CHANGED = 0.5  # body lengths/s; less is how one drives in traffic
 ALIKE_SIZE = 1.6  # a newcomer may be the leaver come back when their sizes differ by no more than this factor
 
 
@@ -114,9 +115,16 @@ class Case:
         ]
 
     def runner(self, stream_s: float, gone_s: float, still_moving: float) -> Follow | None:
-        """The party that has been away long enough and was moving when it went; only vehicles run."""
-        for follow in self.follows.values():
+        """The party that has been away long enough and was moving when it went.
+
+        Only vehicles run, and only one of the hardest encounter or one that was changed itself: who merely drove by
+        close to it does not flee.
+        """
+        hardest = {party.trail.number for party in self.hardest.parties}
+        for number, follow in self.follows.items():
             if kind_of(follow.party.trail.label) == "person" or follow.left_s is None:
+                continue
+            if number not in hardest and follow.party.impulse < CHANGED:
                 continue
             if stream_s - follow.left_s >= gone_s and (follow.exit_speed or 0.0) > still_moving:
                 return follow

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -33,6 +34,8 @@ from gateway.evidence.settings import EvidenceSettings
 from gateway.evidence.shelf import Shelf
 
 TIDY_S = 3600.0  # a day's evidence is gone within 24 h of its term (reliability reference P20)
+NICE = 10
+PARTING_S = 1.0  # a worker that is told to stop is killed after 5 s
 REOPEN_S = (5.0, 60.0)  # shortest and longest pause before a recorder is started again
 _NETWORK = frozenset({"rtsp", "rtsps", "http", "https"})
 _WORDS = ["-f", "concat", "-safe", "0", "-protocol_whitelist"]
@@ -70,7 +73,7 @@ class Archive:
         root = self._first.folder or state_dir / "evidence"
         self.shelf = Shelf(root)
         self._inbox = Inbox(self.shelf, state_dir / "marks.read")
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="archive")
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="archive", initializer=_stand_back)
         self._rings: dict[str, Ring] = {}
         self._reopen: dict[str, tuple[float, float]] = {}
         self._notes: dict[str, str] = {}
@@ -136,11 +139,11 @@ class Archive:
 
     def close(self) -> None:
         """Finish what is owed, as far as it can be had now."""
-        for keeper in self._keepers.values():
-            keeper.end()
+        for slug, keeper in self._keepers.items():
+            keeper.end(PARTING_S if self._eyes.cameras[slug].live else None)
         for ring in self._rings.values():
             ring.close()
-        self._executor.shutdown()
+        self._executor.shutdown(wait=not self._rings, cancel_futures=bool(self._rings))
 
     def _keeper(
         self,
@@ -187,9 +190,9 @@ class Archive:
         self, slug: str, entry: CameraEntry, settings: EvidenceSettings, state_dir: Path
     ) -> Footage | None:
         scheme = urlsplit(entry.url).scheme
-        if not entry.live:
+        if not entry.live and scheme != "scene":
             return FileFootage(Path(entry.url.removeprefix("file://")))
-        if scheme not in _NETWORK:
+        if scheme not in _NETWORK or _only_stills(entry):
             return None
         folder = _ring_folder(settings, state_dir) / slug
         words = [*_WORDS, _PROTOCOLS, "-i", "pipe:0"]
@@ -251,9 +254,20 @@ def evidence_of(eyes: Eyes) -> tuple[dict[str, EvidenceSettings], list[Fault]]:
     return found, faults
 
 
+def _stand_back() -> None:
+    """What this thread does never hurries: looking goes first."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+
+
 def masks_of(entry: CameraEntry) -> Masks:
     """What of a camera is neither looked at nor kept."""
     return Masks({"": list(entry.masks)})
+
+
+def _only_stills(entry: CameraEntry) -> bool:
+    """A thermal camera that is asked for single pictures: there is no stream to record."""
+    return entry.thermal is not None and entry.thermal.get("form") != "video"
 
 
 def _script(entry: CameraEntry) -> bytes:

@@ -115,12 +115,14 @@ def _add(
     module = plugins.load(SHELF, name, key=key)
     own = {word: value for word, value in camera.detectors[name].items() if word != "model"}
     settings = checked(module.Settings, own, key)
-    model = None
-    if module.Detector.needs_model:
-        model = _models_of(camera, models).get(name)
-        if model is None or model not in built.models:
-            built.missing[slug][name] = built.unread.get(model or "", NO_MODEL)
-            return
+    model = _models_of(camera, models).get(name)
+    if module.Detector.needs_model and (model is None or model not in built.models):
+        built.missing[slug][name] = built.unread.get(model or "", NO_MODEL)
+        return
+    if not module.Detector.needs_model and not (
+        getattr(module.Detector, "uses_model", False) and model in built.models
+    ):
+        model = None
     folder = state_dir / slug / name
     zones = {zone: Zone(zone, entry.polygon, entry.preset or "") for zone, entry in camera.zones.items()}
     context = SceneContext(slug, zones, folder, utc_offset_s)

@@ -176,7 +176,8 @@ class Detector(Protocol):
     """One way of looking at one camera; one object for each camera, asked from one thread.
 
     Attributes:
-        needs_model: Gives it detections; without a model the worker does not build it and says so in its health.
+        needs_model: Gives it detections; without a model the worker does not build it and says so in its health. A
+            class that needs none but has ``uses_model`` true is given them where the site names a model for it.
         needs_tracks: Detections carry track numbers.
         needs_celsius: Only radiometric cameras can be looked at.
         motion_gate: It may be left out of pictures in which nothing moves (never for smoke or heat). While an object

@@ -16,6 +16,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -162,14 +163,19 @@ class Keeper:
                 self._close(key)
         return grown
 
-    def end(self) -> None:
-        """The stream is over: all that is owed is done now."""
+    def end(self, patience_s: float | None = None) -> None:
+        """The stream is over: what is owed is done now; what takes longer is left to the next worker, see ``resume``.
+
+        Args:
+            patience_s: For each clip; ``None``: as long as it takes.
+        """
         for key, one in list(self._open.items()):
             if one.numbers_due is not None or not one.ended:
                 self._numbers(key, one)
             if one.clip is not None:
                 future = one.cutting or self._executor.submit(self._cut, one.id, one.clip, one.preset)
-                future.result()
+                with suppress(TimeoutError):
+                    future.result(patience_s)
             self._close(key)
 
     def resume(self) -> int:

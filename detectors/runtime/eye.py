@@ -158,7 +158,7 @@ class Eye:
                     seen[watcher.model] = self._ask(watcher.model, frame)
                     result.asked += 1
                 boxes = seen[watcher.model]
-                if boxes is None:
+                if boxes is None and watcher.detector.needs_model:
                     continue
             watcher.last_s = arrival.stream_s
             said = self._guarded(watcher, lambda w=watcher, b=boxes: w.detector.look(frame, b))  # type: ignore[misc]

@@ -25,12 +25,15 @@ def recall(path: Path) -> Mapping[str, Any] | None:
 
 
 def keep(path: Path, memory: Mapping[str, Any]) -> None:
-    """Write it; what was there before stays until the new one is on the disk."""
+    """Write it if it is new; what was there before stays until the new one is on the disk."""
+    text = json.dumps(memory, ensure_ascii=False)
     try:
+        if path.exists() and path.read_bytes() == text.encode():
+            return  # asked each minute: a card wears
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         beside = path.with_suffix(".new")
         with beside.open("w", encoding="utf-8") as file:
-            json.dump(memory, file, ensure_ascii=False)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)

@@ -99,6 +99,16 @@ class Yolo:
         self._thresholds = np.array([own.get(name, entry.confidence) for name in self.labels], np.float32)
 
     @property
+    def network(self) -> Network:
+        """Numbers in, numbers out; for whoever holds two files against each other."""
+        return self._network
+
+    @property
+    def head(self) -> Head:
+        """How its output is laid out."""
+        return self._head
+
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height of what the network looks at."""
         return self._width, self._height

@@ -1,7 +1,7 @@
 """As much of ONVIF as it takes to turn a camera and to know where it looks: SOAP 1.2 over HTTP, one request at a time.
 
-Why not a library: the kept one, onvif-zeep-async (4.x, MIT), brings zeep, lxml, aiohttp and reads some 30 WSDL files at
-start; six requests do not need them.
+Why not a library: the kept one, onvif-zeep-async (4.3.0 of September 2026, MIT), reads the services' WSDL files at
+start and costs a worker 70 MB of memory and 39 MB of disk (lxml, zeep, aiohttp); ten requests do not need them.
 
 - WS-UsernameToken with a digest (SHA-1 of nonce, time and password); cameras that want HTTP Digest beside it get that
 - the time in it is the camera's own: asked for first, asked again when it refuses us, because their clocks wander

@@ -30,17 +30,24 @@ class Plan:
         eyes: Cameras and models.
         state_dir: Where detectors keep what they learn; ``None``: nothing outlives the run.
         utc_offset_s: The site's zone [s east of Greenwich].
+        clock_trusted: The gateway believes the wall clock (the site may say so): we need not look for ourselves.
     """
 
     eyes: Eyes
     state_dir: Path | None
     utc_offset_s: float
+    clock_trusted: bool = False
 
 
 def told(given: Mapping[str, Any], state_dir: Path | None = None) -> Plan:
     """As the gateway says it; a unit of its own keeps what it learns in a folder of its own."""
     eyes = Eyes.model_validate(given["eyes"])
-    return Plan(eyes, state_dir or Path(given["state_dir"]), float(given["utc_offset_s"]))
+    return Plan(
+        eyes,
+        state_dir or Path(given["state_dir"]),
+        float(given["utc_offset_s"]),
+        given.get("clock_trusted") is True,
+    )
 
 
 def is_site(source: str) -> bool:

@@ -147,10 +147,15 @@ class Ptz:
             return facts
 
     def stay(self, seconds: float = 30.0) -> None:
-        """Something is seen: do not turn away yet."""
+        """Something is seen: do not turn away yet; what was seen in passing is looked at next."""
         with self._lock:
-            if self._tour is not None:
+            if self._tour is None:
+                return
+            passing = self._report.position
+            if not self._tour.turning:
                 self._tour.stay(self._clock.monotonic(), seconds)
+            elif passing is not None and not self._tour.asked:
+                self._tour.look_at(Visit(None, passing, seconds, ""))
 
     def look_at(self, place: str | Position, seconds: float = 30.0) -> None:
         """Look there next, then go on with the round.

@@ -97,6 +97,11 @@ class Tour:
         """What is seen now is not where it was."""
         return self.phase in (Phase.TURNING, Phase.SETTLING)
 
+    @property
+    def asked(self) -> bool:
+        """Whether a place on request waits."""
+        return bool(self._asked)
+
     def look_at(self, visit: Visit) -> None:
         """A place on request: next, before the round goes on."""
         self._asked.append(visit)

@@ -15,7 +15,9 @@ from detectors.runtime.contracts import Detections
 GAP_S = 2.0  # a stream that breaks for longer is a new scene (ultralytics#16864: tracks of two videos in one)
 LOST_S = 3.0  # how long a thing may be hidden; ByteTrack's usual 30 frames at 10 a second
 SURE = 0.25  # as ultralytics' bytetrack.yaml: track_high_thresh, new_track_thresh
-OVERLAP = 0.1
+OVERLAP = (
+    0.2  # intersection over union that goes on with a track: ByteTrack's match of 0.8 (vision reference 1)
+)
 
 
 class Tracks:

@@ -20,7 +20,7 @@ from detectors.runtime.contracts import Celsius
 
 CELLS = 160 * 128
 SAMPLE_S = 10.0  # between two samples
-SAVE_S = 600.0  # between two writes: a power cut costs ten minutes of months
+SAVE_S = 3600.0  # between two writes: a power cut costs an hour of months, and the card lives longer
 PERCENTILE = 0.95
 STEP_K = 0.5
 FRESH = 30  # an hour with fewer samples is not known yet
@@ -52,6 +52,7 @@ class Warmth:
             self._grid, np.uint8
         )  # one bit a day, today's is the lowest
         self._day = 0
+        self.fresh = False  # has learnt something that is not on the disk
         self._usual: tuple[tuple[int, int], Celsius | None] = ((-1, -1), None)
 
     def learn(
@@ -87,6 +88,7 @@ class Warmth:
             fresh = np.where(burning & ~as_ever, level, fresh)
         self._level[hour] = fresh
         self._samples[hour] += 1
+        self.fresh = True
 
     def usual(self, hour: int) -> Celsius | None:
         """What is usually the most at this hour, for every pixel; ``None`` before anything was learnt.
@@ -124,6 +126,7 @@ class Warmth:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
+        self.fresh = False
 
     @classmethod
     def load(cls, path: Path, shape: tuple[int, int]) -> Warmth:
@@ -219,7 +222,7 @@ class WarmthOfViews:
         return True
 
     def save_now_and_then(self, now_s: float) -> None:
-        """Write everything every ten minutes."""
+        """Write what is new once an hour."""
         if self._saved_s is None or now_s < self._saved_s:
             self._saved_s = now_s
         if now_s - self._saved_s >= SAVE_S:
@@ -227,10 +230,11 @@ class WarmthOfViews:
             self.save()
 
     def save(self) -> None:
-        """Write everything; a full disk costs only what was learnt since."""
+        """Write what is new; a full disk costs only what was learnt since."""
         for preset, warmth in self._views.items():
             try:
-                warmth.save(self._file(preset))
+                if warmth.fresh:
+                    warmth.save(self._file(preset))
             except OSError as error:
                 _log.warning("background not saved reason=%s", error.strerror)
 

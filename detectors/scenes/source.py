@@ -1,6 +1,7 @@
 """The street as a camera: ``scene://street`` for ordinary pictures, ``scene://heat`` for temperatures as well.
 
-It comes at the pace of the clock like a camera, and can be asked to be another street: ``scene://street?seed=7``.
+It comes at the pace of the clock like a camera; ``scene://street?seed=7`` is another street. ``scene://street?for=40``
+is a film of forty seconds: it comes as fast as it is looked at, and ends.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Scene:
     def __init__(self, url: str, fps: float, monotonic: Callable[[], float]) -> None:
         self._heat, seed, self._length_s = _read(url)
         self._painter = Painter(Story(seed), seed)
+        self._film = self._length_s < float("inf")
         self._step_s = 1 / fps
         self._monotonic = monotonic
         self._began: float | None = None
@@ -47,21 +49,25 @@ class Scene:
 
     def picture(self, timeout_s: float) -> Shot | None:
         """The next one, when it is due; ``None`` at the end."""
-        now = self._monotonic()
-        if self._began is None:
-            self._began = now
+        if not self._film:
+            self._keep_pace(timeout_s)
         stream_s = self._next * self._step_s
-        late_s = now - self._began - stream_s
-        if late_s > 1.0:  # a busy box looks at less, it does not fall behind
-            self._next += int(late_s / self._step_s)
-            stream_s = self._next * self._step_s
-        if self._killed.wait(min(timeout_s, max(0.0, -late_s))) or stream_s >= self._length_s:
+        if self._killed.is_set() or stream_s >= self._length_s:
             return None
         self._next += 1
         if not self._heat:
             return Shot(self._painter.picture(stream_s), stream_s)
         celsius = self._painter.celsius(stream_s)
         return Shot(shown(celsius), stream_s, celsius)
+
+    def _keep_pace(self, timeout_s: float) -> None:
+        now = self._monotonic()
+        if self._began is None:
+            self._began = now
+        late_s = now - self._began - self._next * self._step_s
+        if late_s > 1.0:  # a busy box looks at less, it does not fall behind
+            self._next += int(late_s / self._step_s)
+        self._killed.wait(min(timeout_s, max(0.0, -late_s)))
 
     def kill(self) -> None:
         """No more pictures. From any thread."""

@@ -124,8 +124,8 @@ class Parts:
             end = begin + int(length)
             following = bytes(self._held[end : end + len(self._boundary) + 4]).lstrip(b"\r\n")
             if len(self._held) < end:
-                early = self._held.find(self._boundary, begin)
-                return early if early >= 0 and int(length) > LARGEST_PICTURE else None
+                early = self._held.find(self._boundary, begin) if int(length) > LARGEST_PICTURE else -1
+                return early if early >= 0 else None
             if following.startswith(self._boundary) or self._boundary.startswith(following):
                 return end
         found = self._held.find(self._boundary, begin)

@@ -15,16 +15,19 @@ OPENS = frozenset({"confirmed", "ongoing"})
 BACK = "camera_back"
 REVIEW = "_review"
 ENDED = "_ended"
+SHADOW = "_shadow"
 LONGEST_TEXT = 120
 MOST_DETAILS = 24
 
 
-def event_of(line: Mapping[str, Any], source: str, received: datetime) -> Event | None:
+def event_of(
+    line: Mapping[str, Any], source: str, received: datetime, *, shadow: bool = False
+) -> Event | None:
     """A sighting as an event; ``None`` for a mere candidate.
 
     What is confirmed or goes on has the sighting's own kind: going on keeps an alert alive, it does not make a second
     one. What only deserves a look is called ``<kind>_review``, what is over ``<kind>_ended``: no rule takes those for
-    the thing itself.
+    the thing itself. In ``shadow`` all of it ends in ``_shadow``: written down, counted, told to nobody.
 
     Raises:
         BadReply: It is no sighting.
@@ -43,6 +46,7 @@ def event_of(line: Mapping[str, Any], source: str, received: datetime) -> Event 
     name = kind + (REVIEW if line.get("review") else "")
     if state == "ended" and kind != BACK:
         name += ENDED
+    name += SHADOW if shadow else ""
     detail: dict[str, float | str] = {"state": state, "key": str(line.get("key", ""))[:LONGEST_TEXT]}
     if line.get("zone"):
         detail["zone"] = str(line["zone"])[:LONGEST_TEXT]

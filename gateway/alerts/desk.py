@@ -14,11 +14,10 @@ from typing import Any, Literal
 from gateway.alerts import masks, rates, stages
 from gateway.alerts.masks import Held, Mask
 from gateway.alerts.matter import FLAPPING_S, Matter, recalled
-from gateway.alerts.stages import SOURCE_SILENT, Look, Standing
+from gateway.alerts.stages import Look, Standing
 from gateway.model import AlertChange, AlertState, Event, Note, Severity, Telling
-from gateway.notify.teller import Manner, Teller
+from gateway.notify.teller import OWN_ALERTS, SOURCE_SILENT, Manner, Teller
 from gateway.people import URGENCY_OF
-from gateway.rules.blind import BLIND
 from gateway.rules.instance import time_of
 from gateway.rules.state import INF
 from gateway.rules.telling import event_of
@@ -145,7 +144,7 @@ class Desk:
             longest=masks.LONGEST_SHELF_S,
             fire=stages.is_fire(known),
         )
-        if known is None and rule not in (BLIND, SOURCE_SILENT):
+        if known is None and rule not in OWN_ALERTS:
             words = "no_rule"
         if not words:
             self._put(Mask("shelved", rule, target, self._now, until.timestamp(), by, why))
@@ -288,7 +287,7 @@ class Desk:
         matter.note(change, self._now)
         self._touch(matter)
         rule = self.teller.rules.get(change.rule)
-        if rule is None and change.rule not in (BLIND, SOURCE_SILENT):
+        if rule is None and change.rule not in OWN_ALERTS:
             self._forget(matter, change)
             return
         begins = matter.truth == "firing" and not matter.flapping and not stages.is_fire(rule)

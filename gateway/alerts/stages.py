@@ -14,11 +14,11 @@ from gateway.alerts.matter import FLAPPING_S, Matter
 from gateway.contracts import Device
 from gateway.duty import Roster
 from gateway.model import AlertState, Severity
+from gateway.notify.teller import SOURCE_SILENT
 from gateway.rules.language import Rule, When
 
 GATEWAY = "gateway"
 ONLINE = "online"
-SOURCE_SILENT = "source-silent"  # many devices of one source fell silent together: one alert speaks for them
 LONGEST_DOUBT_S = 900.0  # a child waits so long for a parent that does not know yet
 Standing = Callable[
     [str], Iterable[tuple[str, AlertState, bool]]

@@ -15,6 +15,8 @@ from gateway.changes import Changes
 from gateway.clock import Clock
 from gateway.evidence.pictures import Place
 from gateway.model import Delivery, Reading
+from gateway.orders.desk import Desk
+from gateway.orders.watch import Watch
 from gateway.site import Site
 from gateway.store.journal import Journal
 
@@ -35,6 +37,8 @@ class Served(Protocol):
     journal: Journal
     accounts: Accounts
     changes: Changes
+    orders: Desk
+    watch: Watch
     address: str
 
     @property

@@ -60,6 +60,14 @@ NAMED: Mapping[str, Shape] = {
         told=listing(named("Told")), acknowledged=or_null(record(more=True, by=TEXT, at=TIME)),
         masks=listing(named("Mask")), order=or_null(either(TEXT, INTEGER)), evidence=or_null(TEXT),
     ),
+    "Order": record(
+        more=True,
+        id=INTEGER, number=TEXT, kind=TEXT, title=TEXT, text=TEXT, device=TEXT, cell=TEXT, rule=TEXT, target=TEXT,
+        severity=SEVERITY, state=one_of("open", "accepted", "on_site", "done", "checked", "returned"), created=TIME,
+        due=TIME, light=one_of("green", "amber", "red"), person=TEXT, accepted=or_null(TIME), arrived=or_null(TIME),
+        done=or_null(TIME), checked=or_null(TIME), photos=listing(TEXT), place=or_null(listing(NUMBER)),
+        returned_why=TEXT, rounds=INTEGER, log=listing(record(at=TIME, by=TEXT, what=TEXT, note=TEXT)),
+    ),
     "Mask": record({"until": or_null(TIME), "by": or_null(TEXT), "why": or_null(TEXT)}, more=True, kind=MASK),
     "Event": record(
         seq=or_null(INTEGER), source=TEXT, kind=TEXT, at=TIME, received=TIME, confidence=NUMBER,

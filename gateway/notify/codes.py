@@ -15,11 +15,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gateway.model import Code, Outgoing, Telling
-from gateway.words import Language, Words
+from gateway.words import Words
 
 LIVES = timedelta(hours=24)
 DIGITS = 6
-SILENT_KINDS = frozenset({"resolved", "reply"})  # nothing is asked of who reads them
+SILENT_KINDS = frozenset({"resolved", "past", "reply"})  # nothing is asked of who reads them
 MOST_WRONG = 10
 WRONG_WITHIN_S = 600.0
 
@@ -30,14 +30,10 @@ class Codes:
     """All codes that mean something now. Any thread may ask.
 
     Args:
-        words: The texts, in every language.
         choose: A number below another, not to be foreseen.
     """
 
-    def __init__(
-        self, words: Mapping[Language, Words], choose: Callable[[int], int] = secrets.randbelow
-    ) -> None:
-        self._words = words
+    def __init__(self, choose: Callable[[int], int] = secrets.randbelow) -> None:
         self._choose = choose
         self._lock = threading.Lock()
         self._by_digits: dict[str, Code] = {}
@@ -51,30 +47,24 @@ class Codes:
                 self._keep(code)
 
     def on(self, telling: Telling, *, order: bool) -> Telling:
-        """The same telling with a code in each message that asks for a deed.
+        """The same telling with a code for each message that asks for a deed, among its variables.
 
         Args:
-            telling: Not queued yet.
+            telling: Not queued yet. Who is told once more keeps his code, and it lives on.
             order: A job belongs to it: it can be accepted and done by the code as well.
         """
         rows: list[Outgoing] = []
         given: dict[str, Code] = {}
+        more = {"ask": "order" if order else "alert", **({"page": self.page} if self.page else {})}
         for row in telling.rows:
             if row.kind in SILENT_KINDS or not row.person:
                 rows.append(row)
                 continue
             code = given.get(row.person) or self._give(row.person, telling)
             given[row.person] = code
-            say = self._words["en" if row.language == "en" else "zh"]
-            asked = say("code.order" if order else "code.alert", code=code.digits)
-            page = say("code.page", page=self.page) if self.page else ""
-            rows.append(
-                replace(
-                    row,
-                    text="\n".join(part for part in (row.text, asked, page) if part),
-                    variables={**row.variables, "code": code.digits},
-                )
-            )
+            rows.append(replace(row, variables={**row.variables, "code": code.digits, **more}))
+        if telling.again is not None:
+            given |= {code.person: code for code in self._renewed(telling)}
         return replace(telling, rows=tuple(rows), codes=tuple(given.values()))
 
     def find(self, digits: str, now: datetime) -> Code | None:
@@ -98,6 +88,19 @@ class Codes:
             self._keep(code)
             return code
 
+    def _renewed(self, telling: Telling) -> list[Code]:
+        """The codes of a matter live on."""
+        with self._lock:
+            matter = telling.rule, telling.target
+            found = [
+                replace(one, until=telling.now + LIVES)
+                for one in self._by_digits.values()
+                if (one.rule, one.target) == matter and telling.now < one.until
+            ]
+            for code in found:
+                self._keep(code)
+            return found
+
     def _fresh(self) -> str:
         while True:
             digits = f"{self._choose(10**DIGITS):0{DIGITS}d}"
@@ -112,6 +115,22 @@ class Codes:
         for digits in [digits for digits, one in self._by_digits.items() if one.until <= now]:
             gone = self._by_digits.pop(digits)
             self._by_matter.pop((gone.person, gone.rule, gone.target, gone.occurrence), None)
+
+
+def asks(kind: str, variables: Mapping[str, str], say: Words) -> str:
+    """The lines below a message that say how it is answered; empty when nothing is asked."""
+    code = variables.get("code")
+    if not code or kind in SILENT_KINDS:
+        return ""
+    asked = say("code.order" if variables.get("ask") == "order" else "code.alert", code=code)
+    page = variables.get("page")
+    return "\n".join([asked, *([say("code.page", page=page)] if page else [])])
+
+
+def coded(line: str, kind: str, variables: Mapping[str, str]) -> str:
+    """A line of a list with its code."""
+    code = variables.get("code")
+    return line if not code or kind in SILENT_KINDS else f"{line} [{code}]"
 
 
 class Guesses:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from gateway.duty import Roster
 from gateway.model import Severity
-from gateway.places import Place, length, walking_order
+from gateway.notify.codes import asks, coded
+from gateway.places import Place, length, place_of, walking_order
+from gateway.settings import DeviceSettings
 from gateway.store.outbox import ROUTES, Leased
 from gateway.words import Language, Words
 
@@ -47,10 +50,12 @@ class Lists:
         if first.pile in ROUTES:
             return self._route(rows, say, addendum=first.pile == "addendum")
         if len(rows) == 1:
-            return rows[0].subject, rows[0].text
+            only = rows[0]
+            asked = asks(only.kind, only.variables, say)
+            return only.subject, "\n".join(part for part in (only.text, asked) if part)
         worst = max(row.severity for row in rows)
         subject = say("list.subject", number=len(rows), severity=say(f"severity.{Severity(worst).word}"))
-        return subject, "\n".join(_cut([row.line or row.subject for row in rows], say))
+        return subject, "\n".join([*_cut([_line(row) for row in rows], say), *_how(rows, say)])
 
     def _route(self, rows: Sequence[Leased], say: Words, *, addendum: bool) -> tuple[str, str]:
         stops: dict[str, list[Leased]] = {}
@@ -67,11 +72,25 @@ class Lists:
                 way = say("list.way", metres=round(length([start, *walked])))
         subject = say("list.added" if addendum else "list.round", number=len(order))
         lines = [
-            f"{number}. "
-            + say("list.and").join(dict.fromkeys(row.line or row.subject for row in stops[slug]))
+            f"{number}. " + say("list.and").join(dict.fromkeys(_line(row) for row in stops[slug]))
             for number, slug in enumerate(order, 1)
         ]
-        return subject, "\n".join([*_cut(lines, say), *([way] if way else [])])
+        return subject, "\n".join([*_cut(lines, say), *([way] if way else []), *_how(rows, say)])
+
+
+def lists_of(roster: Roster, devices: Mapping[str, DeviceSettings], words: Mapping[Language, Words]) -> Lists:
+    """For a site: a round begins at the place of the largest cell around its first device that has one."""
+    places: dict[str, Place] = {}
+    starts: dict[str, Place] = {}
+    for slug, device in devices.items():
+        place = place_of(device)
+        if place is not None:
+            places[slug] = place
+        around = [place_of(roster.cells[cell]) for cell in (roster.chain(device.cell) if device.cell else ())]
+        known = [one for one in around if one is not None]
+        if known:
+            starts[slug] = known[-1]
+    return Lists(words, places, starts)
 
 
 def newest(rows: Sequence[Leased]) -> list[Leased]:
@@ -82,6 +101,16 @@ def newest(rows: Sequence[Leased]) -> list[Leased]:
         if known is None or row.id > known.id:
             last[row.rule, row.target] = row
     return [row for row in rows if last[row.rule, row.target] is row]
+
+
+def _line(row: Leased) -> str:
+    return coded(row.line or row.subject, row.kind, row.variables)
+
+
+def _how(rows: Sequence[Leased], say: Words) -> list[str]:
+    """How a list is answered."""
+    asking = [row for row in rows if asks(row.kind, row.variables, say)]
+    return [say("code.list")] if asking else []
 
 
 def _cut(lines: list[str], say: Words) -> list[str]:

@@ -18,6 +18,7 @@ from gateway.clock import Clock
 from gateway.contracts import Channel
 from gateway.errors import Broken, DeliveryError, Retry, Unavailable, Uncertain
 from gateway.model import Notice
+from gateway.notify.codes import asks
 from gateway.notify.lists import Compose, plain
 from gateway.store import lite
 from gateway.store.moments import to_ms
@@ -118,6 +119,7 @@ class Lane:
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._recovered = False
+        self._fresh = self._doubtful = True
         self._unsettled: tuple[Leased, _Outcome] | None = None
         self._failures = 0
         self._closed_until = clock.monotonic()
@@ -143,6 +145,11 @@ class Lane:
     def wake(self) -> None:
         """There may be something to do."""
         self._wake.set()
+
+    @property
+    def channel(self) -> Channel:
+        """What it hands messages to; whoever else asks it must know that it is at work."""
+        return self._channel
 
     @property
     def broken(self) -> bool:
@@ -173,7 +180,8 @@ class Lane:
             wait = self._closed_until - self._clock.monotonic()
             if wait > 0:
                 return min(wait, IDLE_S)
-            turn = self._store.outbox(lambda table: table.lease(self.name, now, self._pacing))
+            probe, self._fresh = self._fresh or self._failures >= OPENS_AFTER, False
+            turn = self._store.outbox(lambda table: table.lease(self.name, now, self._pacing, probe=probe))
             self._expired += turn.expired
             self._steps.newest = max(self._steps.newest, turn.newest)
             if turn.leased is None:
@@ -213,6 +221,9 @@ class Lane:
                 provider_id=outcome.provider_id,
             )
         )
+        if self._doubtful and outcome.became in {"accepted", "delivered"}:
+            self._store.outbox(lambda table: table.hurry(self.name, now))
+            self._doubtful = False
         self._unsettled = None
         lite.kill_point("outbox_settled")
 
@@ -234,10 +245,14 @@ class Lane:
         return _Outcome(done.state, done.words, done.provider_id)
 
     def _notice(self, one: Leased) -> Notice:
-        subject, text = self._compose(one) if one.others or one.pile in ROUTES else (one.subject, one.text)
+        say = self._words["en" if one.language == "en" else "zh"]
+        if one.others or one.pile in ROUTES:
+            subject, text = self._compose(one)
+        else:
+            subject = one.subject
+            text = "\n".join(part for part in (one.text, asks(one.kind, one.variables, say)) if part)
         late_s = (to_ms(self._clock.now()) - one.not_before) / 1000
         if late_s >= LATE_S:
-            say = self._words["en" if one.language == "en" else "zh"]
             text = f"{text}\n{say('tell.late', minutes=round(late_s / 60))}"
         return Notice(
             id=f"{one.created_at:x}-{one.id}",
@@ -268,6 +283,7 @@ class Lane:
             self._failures += 1
             self._last_error = outcome.words
             if self._failures >= OPENS_AFTER:
+                self._doubtful = True
                 if self._failures == OPENS_AFTER:
                     _log.warning("channel=%s fails why=%s", self.name, outcome.words)
                 self._closed_until = now + PROBE_S

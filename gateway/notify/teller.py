@@ -17,7 +17,9 @@ from gateway.contracts import Device
 from gateway.duty import Roster
 from gateway.model import Again, AlertChange, AlertState, Fact, Outgoing, Severity, Telling
 from gateway.notify import batches
+from gateway.notify.reasons import said
 from gateway.people import URGENCY_OF, Contact, Group, Urgency
+from gateway.quantities import Quantity
 from gateway.rules.blind import BLIND
 from gateway.rules.language import Rule
 from gateway.rules.plan import chosen
@@ -31,6 +33,8 @@ KEEPS: Mapping[Urgency, timedelta] = {  # alerting reference 4.8
     "notice": timedelta(hours=2),
 }
 NEXT_WAY = timedelta(milliseconds=NEXT_WAY_MS)
+SOURCE_SILENT = "source-silent"  # many devices of one source fell silent together: one alert speaks for them
+OWN_ALERTS = frozenset({BLIND, SOURCE_SILENT})  # no rule makes them
 TECHNICIAN = "technician"  # who is told of the gateway's own rule
 LONGEST_REASON = 200
 HOUR = timedelta(hours=1)
@@ -95,6 +99,7 @@ class Teller:
         words: The texts, in every language.
         language: The site's.
         zone: The site's.
+        quantities: By name, for what people call them.
     """
 
     def __init__(
@@ -106,7 +111,9 @@ class Teller:
         words: Mapping[Language, Words],
         language: Language,
         zone: tzinfo,
+        quantities: Mapping[str, Quantity] | None = None,
     ) -> None:
+        self.quantities = quantities or {}
         self.roster = roster
         self.devices = devices
         self.rules = rules
@@ -130,7 +137,7 @@ class Teller:
             manner: How.
         """
         if change.after in _RESTING:
-            known = change.rule in self.rules or change.rule == BLIND
+            known = change.rule in self.rules or change.rule in OWN_ALERTS
             return self._ending(change, now, "resolved" if known else "")
         if change.after is AlertState.LATCHED:
             return self._ending(change, now, "latched")
@@ -510,6 +517,10 @@ class Teller:
             name for name in rule.tell if self._group(name, cell) is None and not self._is_post(cell, name)
         ]
 
+    def reason(self, facts: Sequence[Fact], language: Language, otherwise: str) -> str:
+        """Why, in a language."""
+        return said(facts, self._words[language], self.quantities, otherwise)
+
     # -- words --------------------------------------------------------------------------------------------------------
 
     def _words_for(self, what: str, change: AlertChange, language: Language) -> tuple[str, str]:
@@ -540,7 +551,7 @@ class Teller:
             "place": f"{place} {part}" if part else place,
             "severity": say(f"severity.{change.severity.word}"),
             "time": f"{at.astimezone(self._zone):%m-%d %H:%M}",
-            "reason": change.reason[:LONGEST_REASON],
+            "reason": self.reason(change.facts, language, change.reason)[:LONGEST_REASON],
             "value": "" if change.value is None else f"{change.value:g}",
             "cell": (cell.name if cell is not None else "") or "",
         }

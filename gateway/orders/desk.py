@@ -7,7 +7,7 @@ like every other), the messages it causes. What is wrong is raised as OrderRefus
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class Desk:
         alerts: What is not normal now.
         told: Called when something was queued for people.
         broken: Channels that do not work now.
+        changed: Told of every order that is new or has changed.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Desk:
         alerts: Callable[[], list[dict[str, Any]]],
         told: Callable[[], None] = lambda: None,
         broken: Callable[[], frozenset[str]] = frozenset,
+        changed: Callable[[Order], Awaitable[None]] | None = None,
     ) -> None:
         self.journal = journal
         self.clock = clock
@@ -72,6 +74,7 @@ class Desk:
         self.alerts = alerts
         self._told = told
         self.broken = broken
+        self._changed = changed
         self.use(site)
 
     def use(self, site: Site) -> None:
@@ -250,7 +253,9 @@ class Desk:
                 self._write(book, made, "created", made.log[0].by, message, now=order.created)
             return made
 
-        return await asyncio.to_thread(self.journal.change, work)
+        made = await asyncio.to_thread(self.journal.change, work)
+        await self._say(made)
+        return made
 
     async def change(
         self,
@@ -274,10 +279,15 @@ class Desk:
             return after
 
         order = await asyncio.to_thread(self.journal.change, work)
+        await self._say(order)
         self._told()
         return order
 
     # -- within -------------------------------------------------------------------------------------------------------
+
+    async def _say(self, order: Order) -> None:
+        if self._changed is not None:
+            await self._changed(order)
 
     async def _ask(self, question: str, values: Sequence[object]) -> list[Order]:
         return await asyncio.to_thread(self.journal.orders, question, values)
@@ -310,6 +320,7 @@ class Desk:
             return after
 
         order = await asyncio.to_thread(self.journal.change, work)
+        await self._say(order)
         self._told()
         return order
 

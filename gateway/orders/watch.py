@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.errors import Unavailable
-from gateway.model import Order, OrderState, Severity, Telling
+from gateway.model import Order, Severity, Telling
 from gateway.notify.codes import Codes
 from gateway.orders import life
 from gateway.orders.desk import BURNING, OPEN, Desk
@@ -41,6 +41,12 @@ class Watch:
         self._codes = codes
         self._news = asyncio.Event()
         self._trouble = ""
+        self._mine: dict[Key, Order] = {}
+
+    def of(self, rule: str, target: str) -> int | None:
+        """The order of an alert, as of the last look."""
+        order = self._mine.get((rule, target))
+        return None if order is None else order.id
 
     def wake(self) -> None:
         """Something has changed: look at once."""
@@ -79,6 +85,7 @@ class Watch:
         for order in reversed(orders):
             if order.rule:
                 mine[order.rule, order.target] = order
+        self._mine = mine
         for key, alert in alerts.items():
             if alert["state"] in BURNING:
                 await self._burning(key, alert, mine.get(key))
@@ -104,7 +111,7 @@ class Watch:
         rule = self._desk.calls.rules.get(key[0])
         if order is None:
             if rule is not None and rule.order == AUTO:
-                await self._open(alert, life.GATEWAY, auto=True)
+                self._mine[key] = await self._open(alert, life.GATEWAY, auto=True)
             return
         severity = Severity[alert["severity"].upper()]
         occurrence = _occurrence(alert)
@@ -146,13 +153,11 @@ class Watch:
         now = self._desk.clock.now()
         if order.state not in life.AT_WORK:
             return
-        if await self._ignored(order, now):
-            return
         if now > order.due:
             step = max((order.due - order.created) / 2, LEAST_STEP)
             due = order.due if order.told_late is None else order.told_late + step
             if now >= due and order.level < self._desk.calls.top_level(order):
-                await self._upwards(order, "late", now)
+                await self._upwards(order, now)
         elif now >= order.amber and not order.reminded:
             telling = self._desk.calls.to_person(order, "amber", now, self._desk.broken())
             await self._change(
@@ -160,22 +165,11 @@ class Watch:
                 lambda one, at: life.noted(one, at, life.GATEWAY, "amber", reminded=True), telling,
             )  # fmt: skip
 
-    async def _ignored(self, order: Order, now: datetime) -> bool:
-        """A critical alert was taken on, its order by nobody: the next level hears of it."""
-        waits = order.state in {OrderState.OPEN, OrderState.RETURNED}
-        if not waits or order.severity < life.SAFETY or order.level > 1 or not order.rule:
-            return False
-        _, taken = await asyncio.to_thread(self._desk.journal.told, order.rule, order.target)
-        if taken is None or now - datetime.fromisoformat(taken["at"]) < self._desk.settings.realarm:
-            return False
-        await self._upwards(order, "realarm", now)
-        return True
-
-    async def _upwards(self, order: Order, kind: str, now: datetime) -> None:
-        telling, level = self._desk.calls.to_level(order, kind, order.level + 1, now, self._desk.broken())
+    async def _upwards(self, order: Order, now: datetime) -> None:
+        telling, level = self._desk.calls.to_level(order, "late", order.level + 1, now, self._desk.broken())
         await self._change(
-            order, kind,
-            lambda one, at: life.noted(one, at, life.GATEWAY, kind, f"L{level}", level=level, told_late=at), telling,
+            order, "late",
+            lambda one, at: life.noted(one, at, life.GATEWAY, "late", f"L{level}", level=level, told_late=at), telling,
         )  # fmt: skip
 
     async def _change(

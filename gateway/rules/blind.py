@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.model import AlertChange, AlertState, Severity, split_series
+from gateway.model import AlertChange, AlertState, Fact, Severity, split_series
 from gateway.rules.instance import time_of
 from gateway.schema import in_words
 
@@ -102,4 +102,5 @@ class Blindness:
             value=None,
             reason=f"no usable {quantity} for {span}" if begins else f"{quantity} is usable again",
             since=time_of(at if since is None else since),
+            facts=(Fact("blind_for" if begins else "usable", {"quantity": quantity, "span": span}),),
         )

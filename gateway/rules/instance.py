@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.model import AlertChange, AlertState, Severity
+from gateway.model import AlertChange, AlertState, Fact, Severity
 from gateway.rules.conditions.condition import Condition
 from gateway.rules.plan import Plan
 from gateway.rules.state import INF, Phase, StepState
@@ -46,7 +46,7 @@ class Instance:
         state: Where it stands.
         severity: How bad.
         figure: What was judged.
-        reason: Why, in a few words.
+        reason: Why, in a few words. facts: The same, to be said in any language.
         began: When this occurrence began to fire [s], ``None`` when there is none.
         changed: When the state last changed [s].
         watermark: Newest event time heard [s].
@@ -56,7 +56,8 @@ class Instance:
     """
 
     __slots__ = (
-        "_answered", "_confirmed", "_sorted", "_steps", "armed", "began", "changed", "device", "doubt", "due", "figure",
+        "_answered", "_confirmed", "_sorted", "_steps", "armed", "began", "changed", "device", "doubt", "due",
+        "facts", "figure",
         "heard", "leaves", "period", "plan", "reason", "severity", "state", "target", "true_at", "unknown", "watermark",
         "witnessed",
     )  # fmt: skip
@@ -80,6 +81,7 @@ class Instance:
         self.severity = Severity.INFO
         self.figure: float | None = None
         self.reason = ""
+        self.facts: tuple[Fact, ...] = ()
         self.began: float | None = None
         self.changed = 0.0
         self.watermark = -INF
@@ -205,6 +207,7 @@ class Instance:
             "witnessed": self.witnessed,
             "figure": self.figure,
             "reason": self.reason,
+            "facts": [[fact.key, dict(fact.values)] for fact in self.facts],
             "steps": [step.state.memory() for step in self._steps],
             "leaves": [leaf.memory() for leaf in self.leaves],
         }
@@ -222,6 +225,7 @@ class Instance:
         self.began, self.changed = memory["began"], float(memory["changed"])
         self._confirmed, self.witnessed = bool(memory["confirmed"]), bool(memory["witnessed"])
         self.figure, self.reason = memory["figure"], str(memory["reason"])
+        self.facts = tuple(Fact(str(key), dict(values)) for key, values in memory.get("facts", []))
         for step, kept in zip(self._steps, memory["steps"], strict=False):
             step.state.restore(kept)
         if len(memory["leaves"]) == len(self.leaves):
@@ -277,6 +281,7 @@ class Instance:
             return []
         self.figure = decisive.when.figure
         self.reason = decisive.when.reason()
+        self.facts = decisive.when.facts()
         return [self._tell(at, state, level, was)]
 
     def _state(
@@ -320,6 +325,7 @@ class Instance:
             since=time_of(began) if began is not None else None,
             told=told,
             was=was,
+            facts=self.facts,
         )
 
     def _answer(self) -> Told:

@@ -316,18 +316,21 @@ def _bounds(limits: Limits, unit: str, *, difference: bool) -> Bounds:
             clear_high=number(clear[1], INF),
             clear_low=number(clear[0], -INF),
             text=f"outside {_amount(low)} to {_amount(high)}",
+            said={"limit": "outside", "low": _amount(low), "high": _amount(high)},
         )
     if limits.equals is not None:
         text = " or ".join(f"{value:g}" for value in limits.equals)
-        return Bounds(equals=frozenset(limits.equals), text=f"is {text}")
-    said = f"above {_amount(limits.above)}" if limits.above else ""
-    said = f"below {_amount(limits.below)}" if limits.below else said
+        said = {"limit": "is", "value": " / ".join(f"{value:g}" for value in limits.equals)}
+        return Bounds(equals=frozenset(limits.equals), text=f"is {text}", said=said)
+    limit, amount = ("below", limits.below) if limits.below else ("above", limits.above)
+    told = {"limit": limit, "value": _amount(amount)} if amount is not None else {}
     return Bounds(
         high=number(limits.above, INF),
         low=number(limits.below, -INF),
         clear_high=number(limits.clear_below, INF),
         clear_low=number(limits.clear_above, -INF),
-        text=said,
+        text=f"{limit} {_amount(amount)}" if amount is not None else "",
+        said=told,
     )
 
 

@@ -136,6 +136,7 @@ class Rulebook:
                     "severity": one.severity.word,
                     "value": one.figure,
                     "reason": one.reason,
+                    "facts": [[fact.key, dict(fact.values)] for fact in one.facts],
                     "since": time_of(one.began if one.began is not None else one.changed).isoformat(),
                     "changed": time_of(one.changed).isoformat(),
                     "unknown": one.unknown,
@@ -149,7 +150,8 @@ class Rulebook:
                 {
                     "rule": BLIND, "target": f"{device}:{quantity}", "device": device, "name": "",
                     "state": AlertState.FIRING.value, "severity": severity.word, "value": None,
-                    "reason": f"no usable {quantity}", "since": at, "changed": at, "unknown": True, "tell": [],
+                    "reason": f"no usable {quantity}", "facts": [["blind", {"quantity": quantity}]],
+                    "since": at, "changed": at, "unknown": True, "tell": [],
                 }
             )  # fmt: skip
         order = [state.value for state in (AlertState.NORMAL, AlertState.PENDING, AlertState.RECOVERING)]

@@ -28,7 +28,7 @@ from gateway import clock as clocks
 from gateway.clock import Clock
 from gateway.contracts import Entry, Rollup
 from gateway.errors import OrderRefused
-from gateway.model import Delivery, Event, Note, Order, Reading
+from gateway.model import Code, Delivery, Event, Note, Order, Reading
 from gateway.settings import StoreSettings
 from gateway.store.backup import back_up
 from gateway.store.book import Book, Parked
@@ -266,6 +266,11 @@ class Journal:
         """Work orders that a question of :func:`gateway.store.orders.asked` finds."""
         with self._reading() as reader:
             return reader.orders(question, values)
+
+    def message_about(self, channel: str, about: str) -> Code | None:
+        """Whom a message was for and what it was about, by our id or the provider's number of it."""
+        with self._reading() as reader:
+            return reader.message_about(channel, about)
 
     def told_between(self, start: datetime, end: datetime) -> list[tuple[str, datetime]]:
         """Person and time of every message that went out, answers to people left aside."""

@@ -47,12 +47,13 @@ TOLD_SQL = (
 )
 MOST_TOGETHER = 500
 ROUTES = ("round", "addendum")  # a list of its own, in walking order
-_DUE = (
-    "state = 'queued' AND channel = ? AND next_at <= ?"
-    " AND NOT (kind = 'resolved' AND EXISTS (SELECT 1 FROM outbox AS other WHERE other.rule = mine.rule"
+_IN_TURN = (
+    "NOT (kind = 'resolved' AND EXISTS (SELECT 1 FROM outbox AS other WHERE other.rule = mine.rule"
     " AND other.target = mine.target AND other.occurrence = mine.occurrence AND other.person = mine.person"
     " AND other.kind <> 'resolved' AND other.state = 'leased'))"
 )
+_DUE = f"state = 'queued' AND channel = ? AND next_at <= ? AND {_IN_TURN}"
+_PUT_OFF = "(attempts > 0 AND waited = 0 AND not_before <= ?)"
 _GONE = "the site has no such channel any more"
 _OF_PERSON = f"{ALERT} AND occurrence = ? AND kind = ? AND level = ? AND seq = ? AND person = ?"
 
@@ -146,13 +147,14 @@ class OutboxTable:
 
     # -- what a worker does -------------------------------------------------------------------------------------------
 
-    def lease(self, channel: str, now: int, pacing: Pacing | None = None) -> Turn:
+    def lease(self, channel: str, now: int, pacing: Pacing | None = None, *, probe: bool = False) -> Turn:
         """The channel's next message, critical ones first; what has expired is put away on the way.
 
         Args:
             channel: Whose.
             now: Now.
             pacing: How often one address may be told; who has had too much waits, and is told all of it at once then.
+            probe: Whether the channel works is not known: what is critical asks, however long it was to wait.
         """
         expired = self._db.execute(
             "UPDATE outbox SET state = 'expired', settled_at = ? WHERE state = 'queued' AND expires_at <= ?",
@@ -160,7 +162,7 @@ class OutboxTable:
         ).rowcount
         self.recover(channel, now)
         leased = None
-        while leased is None and (number := self._first(channel, now)) is not None:
+        while leased is None and (number := self._first(channel, now, probe=probe)) is not None:
             if pacing is None or not self._waits(channel, number, now, pacing):
                 leased = self._lease(number, now)
         if leased is not None:
@@ -172,10 +174,19 @@ class OutboxTable:
         newest = self._db.execute("SELECT max(id) FROM outbox").fetchone()[0]
         return Turn(leased, row[0], int(newest or 0), expired)
 
-    def _first(self, channel: str, now: int) -> int | None:
-        sql = f"SELECT id FROM outbox AS mine WHERE {_DUE} ORDER BY critical DESC, severity DESC, id LIMIT 1"  # noqa: S608
-        row = self._db.execute(sql, (channel, now)).fetchone()
+    def _first(self, channel: str, now: int, *, probe: bool) -> int | None:
+        due = f"(next_at <= ? OR (critical = 1 AND {_PUT_OFF}))" if probe else "next_at <= ?"
+        sql = (
+            f"SELECT id FROM outbox AS mine WHERE state = 'queued' AND channel = ? AND {due} AND {_IN_TURN}"  # noqa: S608
+            " ORDER BY critical DESC, severity DESC, id LIMIT 1"
+        )
+        row = self._db.execute(sql, (channel, now, now)[: 3 if probe else 2]).fetchone()
         return None if row is None else int(row[0])
+
+    def hurry(self, channel: str, now: int) -> None:
+        """The channel works again: what was put off because it did not goes now."""
+        sql = f"UPDATE outbox SET next_at = min(next_at, ?) WHERE state = 'queued' AND channel = ? AND {_PUT_OFF}"  # noqa: S608
+        self._db.execute(sql, (now, channel, now))
 
     def _waits(self, channel: str, number: int, now: int, pacing: Pacing) -> bool:
         """Whether this address has had too much lately; then whatever is due for it waits, and says why."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.contracts import Entry, Rollup
-from gateway.model import Event, Flag, Order, Reading
+from gateway.model import Code, Event, Flag, Order, Reading
 from gateway.store import book, orders, outbox
 from gateway.store.access import Access, Opened
 from gateway.store.moments import DAY_MS, EARLIEST_MS, HOUR_MS, LATEST_MS, TEN_MINUTES_MS, from_ms, to_ms
@@ -166,6 +166,16 @@ class Reader(Access):
         for person, at in self._ask_book(sql, (rule, target)):
             return rows, {"by": person, "at": from_ms(at).isoformat()}
         return rows, None
+
+    def message_about(self, channel: str, about: str) -> Code | None:
+        """See :meth:`Journal.message_about`."""
+        sql = (
+            "SELECT person, rule, target, occurrence, expires_at FROM outbox WHERE channel = ? AND kind <> 'reply' AND"
+            " (provider_id = ? OR printf('%x-%d', created_at, id) = ?) ORDER BY id DESC LIMIT 1"
+        )
+        for person, rule, target, occurrence, until in self._ask_book(sql, (channel, about, about)):
+            return Code("", person, rule, target, occurrence, from_ms(until))
+        return None
 
     def told_between(self, start: datetime, end: datetime) -> list[tuple[str, datetime]]:
         """See :meth:`Journal.told_between`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -277,7 +278,7 @@ class TestCommands:
 
     def test_all_shipped_stories_are_told(self, capsys):
         assert main(["rules", "test"]) == 0
-        assert "76 of 76 rules" in capsys.readouterr().out
+        assert re.search(r"\b(\d{2,}) of \1 rules", capsys.readouterr().out)
 
     def test_a_story_that_does_not_come_true_is_named_with_its_line(self, tmp_path, capsys):
         path = tmp_path / "own.yaml"

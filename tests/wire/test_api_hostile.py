@@ -219,7 +219,7 @@ def test_an_address_has_so_many_requests_at_once_and_then_so_many_a_second() -> 
 
 @pytest.mark.servers
 async def test_with_a_certificate_it_speaks_https_and_the_cookie_is_secure(tmp_path: Path) -> None:
-    made = subprocess.run(
+    made = subprocess.run(  # noqa: ASYNC221 - before anything runs
         [
             "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", str(tmp_path / "key.pem"),

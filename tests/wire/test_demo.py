@@ -68,6 +68,11 @@ def test_without_the_libraries_the_demo_has_no_cameras_and_says_which_are_missin
     assert missing == ["no_such_library"]
     assert set(site.sources) - set(blind.sources) == {"eyes"}
     assert set(site.devices) - set(blind.devices) == {"street", "heat"}
+    monkeypatch.setattr(stage, "EYES_NEED", ("json",))
+    monkeypatch.setattr(stage, "FOLLOWING", ("no_such_library",))
+    standing, missing = stage.seeing(site)
+    assert missing == ["no_such_library"]
+    assert set(standing.sources["eyes"].settings.cameras["street"].detectors) == {"fire"}
 
 
 def test_ctrl_c_ends_the_demo_cleanly_and_keeps_the_state_it_was_told_to_keep(tmp_path: Path) -> None:

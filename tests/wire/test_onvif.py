@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from detectors.runtime.onvif import NotAuthorized, Onvif, Position
+from detectors.runtime.onvif import NotAuthorized, Onvif, Position, Preset, Report
 from detectors.runtime.ptz import Ptz, Settings, of
-from detectors.runtime.tour import Tour
+from detectors.runtime.tour import Pace, Tour
 from gateway.cameras import CameraEntry
 from gateway.clock import ManualClock
 from gateway.credentials import Secret
@@ -199,6 +199,20 @@ def test_a_place_on_request_by_name_and_by_numbers(tmp_path: Path) -> None:
             ptz.stop()
 
 
+def test_what_is_seen_in_passing_is_looked_at_next(tmp_path: Path) -> None:
+    ptz = moving(tmp_path, FakeOnvif(url="http://127.0.0.1:1"))
+    ptz.stay()  # nobody knows the camera yet: nothing happens
+    tour = ptz._tour = Tour([Preset("1", "gate", Position(-0.9, 0))], Pace(), 0.0)
+    tour.step(0.5, Report(Position(0.9, 0), moving=False))
+    assert tour.turning
+    ptz._report = Report(Position(0.2, 0.1, 0.3), moving=True)
+    ptz.stay(20)
+    ptz.stay(20)
+    sent = [tour.step(20 + second, Report(Position(-0.9, 0), moving=False)) for second in range(8)]
+    (visit,) = [one for one in sent if one is not None]
+    assert visit.position == Position(0.2, 0.1, 0.3)
+
+
 @pytest.mark.usefixtures("quick")
 def test_a_camera_that_drops_out_is_asked_again_and_meanwhile_nobody_knows_where_it_looks(
     tmp_path: Path,
@@ -233,4 +247,3 @@ def test_a_round_of_places_that_do_not_exist_says_which_do(tmp_path: Path) -> No
 def test_nobody_may_turn_it_without_an_account(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="nobody may turn it"):
         of("hill", CameraEntry(url="rtsp://x/y"), Settings(url="http://x"), ManualClock(NOON))
-    assert Tour  # the round itself: tests/unit/detectors/test_tour.py

@@ -332,9 +332,24 @@ def test_replies_are_read_until_they_are_taken(modem, build):
             ("+8613912345678", "收了", (4,)),
             ("+8613912345678", "1", (9,)),
         ]
-    channel.taken(*found)
+    channel.forget(*found)
     assert channel.replies() == ()
     assert list(modem.memory) == [7]
+
+
+def test_what_was_heard_is_forgotten_only_when_it_was_done(modem, build):
+    modem.memory = {9: REPLY + "020031"}
+    channel = build(listen="50ms")
+    assert channel.listens
+    assert not build(listen="0s").listens
+    first, again = channel.hear(1), channel.hear(1)
+    assert [(one.id, one.sender, one.text) for one in first] == [
+        (one.id, one.sender, one.text) for one in again
+    ]
+    channel.taken(first)
+    assert channel.hear(1) == []
+    channel.close()
+    assert channel.hear(1) == ()
 
 
 def part(number: int, text: str) -> str:

@@ -13,20 +13,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detectors.__main__ import assemble
+from detectors.__main__ import _built, assemble
+from detectors.runtime.archive import _only_stills
 from detectors.runtime.build import build
 from detectors.runtime.plan import Plan
 from detectors.runtime.stills import Settings, Stills, open_thermal, rendered
 from detectors.runtime.talk import listen
 from gateway.cameras import CameraEntry, Eyes
+from gateway.catalogue import Catalogue
 from gateway.clock import SystemClock
 from gateway.credentials import Secret
 from gateway.errors import Lost, SettingsError
+from gateway.quantities import Quantities
 from tests import onvif
 from tests.camera import PASSWORD, USER, FakeCamera
 from tests.flir import radiometric
 from tests.onvif import FakeOnvif, fake_onvif
 from tests.servers import eventually, free_port, tool
+from tests.wire.test_watching import watching
 
 COLD = np.full((60, 80), 20.0, np.float32)
 HOT = COLD.copy()
@@ -166,7 +170,8 @@ def secret(folder: Path, name: str, text: str) -> str:
 def working(plan: Plan) -> Iterator[tuple[list[dict[str, Any]], Any]]:
     """The worker, in a thread; the lines it says, and itself."""
     lines: list[dict[str, Any]] = []
-    built = build(plan.eyes, plan.state_dir, plan.utc_offset_s)
+    assert plan.state_dir is not None
+    built = _built(plan, plan.state_dir)
     assert built.faults == []
     worker = assemble(plan, built, lines.append)
     stop = threading.Event()
@@ -208,6 +213,7 @@ def test_a_hot_spot_goes_from_the_still_to_a_line_with_the_place_it_was_seen_at(
             eventually(lambda: confirmed() is not None)
             line = confirmed()
             assert line is not None
+            assert line["evidence"], "a picture is on the disk"
             assert (line["camera"], line["kind"], line["zone"]) == ("hill", "thermal", "wood")
             assert line["why"]["celsius"] == pytest.approx(180, abs=1)
             assert (line["why"]["pan"], line["why"]["tilt"], line["why"]["zoom"]) == (-0.2, 0.1, 0.3)
@@ -218,6 +224,46 @@ def test_a_hot_spot_goes_from_the_still_to_a_line_with_the_place_it_was_seen_at(
             listen(iter(look.splitlines()), worker, threading.Event())  # type: ignore[arg-type]
             eventually(lambda: device.position == [0.5, 0.25, 0.0])
     assert (tmp_path / "state" / "hill" / "thermal" / "memory.json").exists()
+
+
+async def test_the_gateway_hears_of_heat_sends_the_camera_somewhere_and_is_told_when_it_cannot_be_turned(
+    tmp_path: Path, quantities: Quantities, catalogue: Catalogue
+) -> None:
+    with (
+        served(still(radiometric(HOT))) as camera,
+        fake_onvif(FakeOnvif(now=CLOCK.now(), step=2.0)) as device,
+    ):
+        entry = {
+            "url": f"{camera.url}/snap.jpg",
+            "user": USER,
+            "password_file": secret(tmp_path, "camera", PASSWORD),
+            "thermal": {},
+            "ptz": {
+                "url": device.url,
+                "username": onvif.USER,
+                "password_file": secret(tmp_path, "turner", onvif.PASSWORD),
+                "patrol": False,
+            },
+            "detectors": {"thermal": {}},
+        }
+        async with watching({"hill": entry}, tmp_path, quantities, catalogue) as found:
+            await found.until(lambda: "thermal" in found.kinds("hill"), 30)
+            event = next(one for one in found.events if one.kind == "thermal")
+            assert event.detail["celsius"] == pytest.approx(180, abs=1)
+            assert event.confidence >= 0.9
+            assert event.evidence
+            found.drivers[-1].look("hill", "school", 5)
+            await found.until(lambda: device.position == [0.6, -0.1, 0.0], 15)
+            device.say["GetStatus"] = (503, b"")
+            await found.until(lambda: "cannot be turned" in found.health.notes.get("hill ptz", ""), 15)
+
+
+def test_a_camera_that_is_asked_for_stills_has_no_stream_to_record() -> None:
+    stills = CameraEntry.model_validate({"url": "http://127.0.0.1/x.jpg", "thermal": {}})
+    video = CameraEntry.model_validate({"url": "rtsp://127.0.0.1/x", "thermal": {"form": "video"}})
+    assert _only_stills(stills)
+    assert not _only_stills(video)
+    assert not _only_stills(CameraEntry(url="rtsp://127.0.0.1/x"))
 
 
 def test_mistakes_in_the_site_are_named_with_their_key(tmp_path: Path) -> None:

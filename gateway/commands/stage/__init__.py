@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from drivers.simulation.far_ends import FarEnds
 
 STATUS_PORT = 8480
-EYES_NEED = ("numpy", "cv2", "supervision", "trackers")
+EYES_NEED = ("numpy", "cv2")
+FOLLOWING = ("supervision", "trackers", "shapely")  # what detectors need that follow vehicles
+FOLLOWERS = frozenset({"hit_and_run", "fire_lane"})
 MOST_EVENTS = 100_000
 DRAIN_S = 8.0  # what has been sent must be written down within this time after the last report
 
@@ -90,14 +92,31 @@ def meeting(site: Site, far_ends: FarEnds, status_port: int) -> Site:
 
 
 def seeing(site: Site) -> tuple[Site, list[str]]:
-    """The site, without its cameras where the libraries to look through them are not installed, and which those are."""
-    blind = [name for name, plugin in site.sources.items() if driver_of(plugin) == "vision"]
+    """The site, without what cannot look because a library is not installed, and which those are."""
+    eyes = {name: plugin for name, plugin in site.sources.items() if driver_of(plugin) == "vision"}
     missing = [name for name in EYES_NEED if importlib.util.find_spec(name) is None]
-    if not blind or not missing:
+    if eyes and missing:
+        sources = {name: plugin for name, plugin in site.sources.items() if name not in eyes}
+        devices = {slug: one for slug, one in site.devices.items() if one.settings.source not in eyes}
+        return replace(site, sources=sources, devices=devices), missing
+    missing = [name for name in FOLLOWING if importlib.util.find_spec(name) is None]
+    if not eyes or not missing:
         return site, []
-    sources = {name: plugin for name, plugin in site.sources.items() if name not in blind}
-    devices = {slug: one for slug, one in site.devices.items() if one.settings.source not in blind}
-    return replace(site, sources=sources, devices=devices), missing
+    still = {name: replace(plugin, settings=_standing(plugin.settings)) for name, plugin in eyes.items()}
+    return replace(site, sources={**site.sources, **still}), missing
+
+
+def _standing(settings: Any) -> Any:
+    """Settings of cameras without the detectors that follow things."""
+    cameras = {
+        slug: entry.model_copy(
+            update={
+                "detectors": {name: own for name, own in entry.detectors.items() if name not in FOLLOWERS}
+            }
+        )
+        for slug, entry in settings.cameras.items()
+    }
+    return settings.model_copy(update={"cameras": cameras})
 
 
 def sights(house: House) -> dict[str, int]:

@@ -13,9 +13,10 @@
           fire: {code: TTS_111111, keys: {"1": TTS_222222}, goodbye: TTS_333333}
 
 A template with ``keys`` is an IvrCall: it says ``code``, waits for a key, and answers with that key's template. It
-needs a calling number of one's own. Which key was pressed the provider tells only to a subscriber of its reports
-(VoiceReport, VoiceCallReport: ``dtmf``); :func:`pressed` reads those. The record of a call, which can be asked for
-three to five minutes after its end, knows whether it was heard.
+needs a calling number of one's own. Key 1 takes the matter on, key 2 accepts its job. Which key was pressed the
+provider tells only to a subscriber of its reports (VoiceReport, VoiceCallReport: ``dtmf``): let it post them to
+``/a/report/<channel>/<secret>`` of this gateway, the secret being what stands in ``report_token_file``. The record of a
+call, which can be asked for three to five minutes after its end, knows whether it was heard.
 
 Sources: dyvmsapi 2017-05-25: SingleCallByTts, IvrCall, QueryCallDetailByCallId (document_detail/393529), call states
 (operators-receipt-error-code), VoiceCallReport. Never seen against the live service, which needs a company's account.
@@ -23,14 +24,16 @@ Sources: dyvmsapi 2017-05-25: SingleCallByTts, IvrCall, QueryCallDetailByCallId 
 
 from __future__ import annotations
 
+import hmac
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from gateway.contracts import ChannelContext, Delivered
+from gateway.contracts import ChannelContext, Delivered, Heard
 from gateway.errors import DeliveryError, Undeliverable
 from gateway.model import Notice
 from gateway.notify import aliyun, limits
@@ -85,6 +88,7 @@ class Settings(Strict):
         caller: The number that is shown; left out: one of the provider's.
         templates: By kind of message; ``default`` for every other kind.
         play: How often the text is read.
+        report_token_file: Secret part of the address to which reports are posted; unset: none are taken.
         receipt_within: How long to wait for the record of the call; it comes three to five minutes after its end.
         endpoint: Where the service is.
         timeout: For one question.
@@ -95,6 +99,7 @@ class Settings(Strict):
     caller: Annotated[str, Field(pattern=r"^[0-9]{5,14}$")] | None = None
     templates: Annotated[dict[str, CallTemplate], Field(min_length=1)]
     play: Annotated[int, Field(ge=1, le=3)] = 2
+    report_token_file: str | None = None
     receipt_within: Annotated[Duration, Field(le=timedelta(minutes=10))] = timedelta(0)
     endpoint: Annotated[str, AfterValidator(checked_endpoint)] = "https://dyvmsapi.aliyuncs.com"
     timeout: Annotated[Duration, Field(ge=timedelta(milliseconds=100), le=timedelta(minutes=1))] = timedelta(
@@ -116,6 +121,18 @@ class Channel(Telephone):
             context, limits=limits.VOICE, urgent=limits.ALIYUN_VOICE, receipt_within=settings.receipt_within
         )
         self._settings = settings
+
+    def is_from(self, token: str) -> bool:
+        """See :class:`gateway.contracts.Reported`."""
+        name = self._settings.report_token_file
+        if name is None:
+            return False
+        return hmac.compare_digest(secret_of(name, "report_token_file").reveal().encode(), token.encode())
+
+    def understood(self, report: bytes) -> Sequence[Heard]:
+        """See :class:`gateway.contracts.Reported`."""
+        now = self._context.clock.now()
+        return [Heard(one.call, "", one.keys, now, about=one.call, keys=True) for one in pressed(report)]
 
     def _number(self, notice: Notice) -> str:
         return national(notice.to, landline=True)

@@ -9,10 +9,12 @@
         username: gateway
         password_file: mqtt-out-password
         topic: village/notice
+        replies: village/reply       # hear what is said there: {"from": "wang", "text": "482913 完成"}
 
 A message goes to ``topic``, with an address to ``topic/address``, as a JSON object (``id``, ``site``, ``to``,
 ``subject``, ``text``, ``severity``, ``template``, ``variables``, ``at``), QoS 1, not retained. It is accepted when
-the broker has acknowledged it; whether anybody listens is not known. Pictures are left out.
+the broker has acknowledged it; whether anybody listens is not known. Pictures are left out. A reply is a JSON object
+with ``from`` (an address on this channel) and ``text``; the broker keeps it until it has been done.
 """
 
 from __future__ import annotations
@@ -22,17 +24,20 @@ import re
 import secrets
 import threading
 from collections.abc import Sequence
+from datetime import datetime
+from itertools import count
 
 from pydantic import field_validator
 
 from gateway.broker import BrokerSettings
-from gateway.contracts import ChannelContext, Delivered
+from gateway.contracts import ChannelContext, Delivered, Heard
 from gateway.errors import Broken, Retry, Uncertain, Undeliverable
 from gateway.model import Notice
-from gateway.mqtt import Connection
+from gateway.mqtt import Connection, Incoming
 
 OPEN_TIMEOUT_S = 15.0
 SEND_TIMEOUT_S = 15.0
+MOST_WAITING = 100
 GOODBYE_S = 1.0  # a lost connection is reported at once after what was lost with it
 _ADDRESS = re.compile(r"[^+#\x00-\x1f/]{1,100}(/[^+#\x00-\x1f/]{1,100}){0,5}")
 
@@ -42,13 +47,17 @@ class Settings(BrokerSettings):
 
     Attributes:
         topic: Of messages without an address.
+        replies: Where people answer; unset: nobody listens.
     """
 
     topic: str = "village/notice"
+    replies: str | None = None
 
-    @field_validator("topic")
+    @field_validator("topic", "replies")
     @classmethod
-    def _plain(cls, topic: str) -> str:
+    def _plain(cls, topic: str | None) -> str | None:
+        if topic is None:
+            return None
         if not _ADDRESS.fullmatch(topic) or topic.startswith("$") or len(topic.encode()) > 1000:
             raise ValueError(
                 "a topic has no wildcard, no control character, no empty level and no $ in front"
@@ -62,6 +71,35 @@ class Channel:
     def __init__(self, settings: Settings, context: ChannelContext) -> None:
         self._settings = settings
         self._context = context
+        self._ear: _Listener | None = None
+        self._closed = False
+
+    @property
+    def listens(self) -> bool:
+        """Whether there is a topic for replies."""
+        return self._settings.replies is not None
+
+    def hear(self, wait_s: float) -> Sequence[Heard]:
+        """See :class:`gateway.contracts.Hearing`; the connection stays open from one look to the next."""
+        if self._closed or self._settings.replies is None:
+            return ()
+        if self._ear is None:
+            self._ear = _Listener(
+                self._settings, f"village-reply-{self._context.name}", self._settings.replies
+            )
+        try:
+            found = self._ear.wait(wait_s)
+        except Retry:
+            self._ear.close()
+            self._ear = None
+            raise
+        now = self._context.clock.now()
+        return [_heard(number, one, now) for number, one in found]
+
+    def taken(self, heard: Sequence[Heard]) -> None:
+        """See :class:`gateway.contracts.Hearing`."""
+        if self._ear is not None:
+            self._ear.ack([int(one.id) for one in heard])
 
     def unfit(self, notice: Notice) -> str:
         """An address is the end of a topic."""
@@ -95,6 +133,77 @@ class Channel:
 
     def close(self) -> None:
         """Nothing stays open."""
+        self._closed = True
+        if self._ear is not None:
+            self._ear.close()
+
+
+class _Listener:
+    """A connection that hears replies and acknowledges each only when it is done."""
+
+    def __init__(self, settings: Settings, client_id: str, topic: str) -> None:
+        self._news = threading.Condition()
+        self._waiting: dict[int, Incoming] = {}
+        self._lost: str | None = None
+        self._numbers = count()
+        self._connection = Connection(
+            settings,
+            f"{settings.client_id}-replies" if settings.client_id else client_id,
+            filters=[topic],
+            on_open=lambda refused: self._on_lost(f"{topic}: the broker refuses it") if refused else None,
+            on_message=self._on_message,
+            on_lost=self._on_lost,
+        )
+        self._connection.start()
+
+    def wait(self, seconds: float) -> list[tuple[int, Incoming]]:
+        """What came in; raises Retry when the connection is gone, Broken when a person must act."""
+        with self._news:
+            self._news.wait_for(lambda: self._waiting or self._lost is not None, seconds)
+            if self._lost is not None:
+                raise Broken(self._lost) if self._connection.misconfigured else Retry(self._lost)
+            return list(self._waiting.items())
+
+    def ack(self, numbers: Sequence[int]) -> None:
+        """These are done."""
+        with self._news:
+            for number in numbers:
+                message = self._waiting.pop(number, None)
+                if message is not None and message.qos:
+                    self._connection.ack(message.mid)
+
+    def close(self) -> None:
+        """Say goodbye; whoever waits is told."""
+        self._connection.stop()
+        self._connection.join(2)
+
+    def _on_message(self, message: Incoming) -> None:
+        with self._news:
+            if (
+                message.retained or len(self._waiting) >= MOST_WAITING
+            ):  # an old one would be answered at every start
+                if message.qos:
+                    self._connection.ack(message.mid)
+                return
+            self._waiting[next(self._numbers)] = message
+            self._news.notify_all()
+
+    def _on_lost(self, reason: str) -> None:
+        with self._news:
+            self._lost = reason
+            self._news.notify_all()
+
+
+def _heard(number: int, message: Incoming, now: datetime) -> Heard:
+    """A reply; what is none has no text."""
+    sender = text = ""
+    try:
+        body = json.loads(message.payload)
+        if isinstance(body, dict):
+            sender, text = str(body.get("from", ""))[:200], str(body.get("text", ""))[:1000]
+    except (ValueError, RecursionError):
+        pass
+    return Heard(str(number), sender, text, now)
 
 
 class _Exchange:

@@ -9,9 +9,10 @@
         pin_file: sim-pin           # only if the card has a PIN
         receipt_within: 20 s        # wait so long for "the telephone has it"
         ring_from: red              # from this severity on the telephone is also rung
+        listen: 20 s                # so often it is looked whether somebody has answered; 0 s: never
 
 - sends: SMS in the seven-bit alphabet or UCS-2, long ones in parts; rings a telephone and hangs up
-- reads: delivery reports; replies (:meth:`Channel.replies`)
+- reads: delivery reports; replies, every ``listen``
 - times out: 5 s for an answer, 60 s for the network to take a message
 - one user at a time: the port is locked for each message and let go after it
 - tested on a pseudo-terminal against a modem of our own; never on real hardware
@@ -20,6 +21,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -27,7 +29,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gateway.contracts import ChannelContext, Delivered
+from gateway.contracts import ChannelContext, Delivered, Heard
 from gateway.credentials import Secret
 from gateway.errors import Broken, DeliveryError, Retry, Uncertain, Undeliverable
 from gateway.model import Notice, Severity
@@ -60,6 +62,7 @@ class Settings(Strict):
         answer: Longest wait for a short answer.
         send: Longest wait for the network to take a message.
         register_within: Longest wait for a network.
+        listen: How often it is looked for replies; zero: never.
     """
 
     port: Annotated[str, Field(pattern=r"^/dev/[\w./:-]+$")]
@@ -74,6 +77,7 @@ class Settings(Strict):
         seconds=SENT_S
     )
     register_within: Annotated[Duration, Field(le=timedelta(minutes=3))] = timedelta(seconds=REGISTER_S)
+    listen: Annotated[Duration, Field(le=timedelta(minutes=10))] = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class Reply:
         number: Who.
         text: What.
         at: When the service centre had it, aware UTC.
-        places: Where its parts lie in the modem, for :meth:`Channel.taken`.
+        places: Where its parts lie in the modem, for :meth:`Channel.forget`.
     """
 
     number: str
@@ -101,9 +105,29 @@ class Channel(Telephone):
         self._settings = settings
         self._one = threading.Lock()
         self._reference = 0
+        self._heard: dict[str, Reply] = {}
+
+    @property
+    def listens(self) -> bool:
+        """Whether somebody looks for replies."""
+        return self._settings.listen > timedelta(0)
+
+    def hear(self, wait_s: float) -> Sequence[Heard]:
+        """See :class:`gateway.contracts.Hearing`: one look after each pause, whatever ``wait_s`` says."""
+        del wait_s
+        if self._closed.wait(self._settings.listen.total_seconds()):
+            return ()
+        self._heard = {
+            f"{reply.number} {reply.at.isoformat()} {reply.places}": reply for reply in self.replies()
+        }
+        return [Heard(key, reply.number, reply.text, reply.at) for key, reply in self._heard.items()]
+
+    def taken(self, heard: Sequence[Heard]) -> None:
+        """See :class:`gateway.contracts.Hearing`."""
+        self.forget(*(self._heard[one.id] for one in heard if one.id in self._heard))
 
     def replies(self) -> tuple[Reply, ...]:
-        """SMS that came in, oldest first; the same ones again until :meth:`taken` says that they are kept elsewhere.
+        """SMS that came in, oldest first; the same ones again until :meth:`forget` says that they are kept elsewhere.
 
         Raises:
             Retry: Also Broken, as for :meth:`deliver`.
@@ -115,7 +139,7 @@ class Channel(Telephone):
             [(place, part) for place, part in found if isinstance(part, Incoming)], self._context.clock.now()
         )
 
-    def taken(self, *replies: Reply) -> None:
+    def forget(self, *replies: Reply) -> None:
         """These are kept elsewhere: the card need not remember them.
 
         Raises:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from gateway.rules.state import INF
 
@@ -13,6 +14,7 @@ class Bounds:
 
     Attributes:
         text: As a person wrote it, e.g. ``above 80 %``.
+        said: The same as facts: ``limit`` names the sentence, the others fill it in.
     """
 
     high: float = INF
@@ -21,6 +23,7 @@ class Bounds:
     clear_low: float = -INF
     equals: frozenset[float] = frozenset()
     text: str = ""
+    said: Mapping[str, str] = field(default_factory=dict)
 
     def out(self, value: float, was: bool | None) -> bool:  # noqa: FBT001  # the side it was on is the state
         """Which side a value is on. The first value inside the dead band is in."""

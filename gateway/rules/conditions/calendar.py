@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
+from gateway.model import Fact
 from gateway.rules.conditions.condition import Condition
 from gateway.rules.language import WEEKDAYS, Calendar
 
@@ -39,6 +40,10 @@ class PartOfWeek(Condition):
         """The next edge."""
         self.judge(now)
         return self._answer[1]
+
+    def facts(self) -> tuple[Fact, ...]:
+        """The time says so."""
+        return (Fact("week"),)
 
     def reason(self) -> str:
         """The time says so."""

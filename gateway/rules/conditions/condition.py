@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from gateway.model import Fact
 from gateway.rules.state import INF
 
 
@@ -63,6 +64,10 @@ class Condition:
     def reason(self) -> str:
         """The answer in a few words and numbers."""
         return ""
+
+    def facts(self) -> tuple[Fact, ...]:
+        """The same as facts, to be said in any language."""
+        return ()
 
     @property
     def never(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.model import Fact
 from gateway.rules.conditions.bounds import written
 from gateway.rules.conditions.condition import Condition
 from gateway.rules.state import INF
@@ -49,6 +50,11 @@ class Happened(Condition):
     def restore(self, memory: Any) -> None:
         """Take it back."""
         self._last = float(memory)
+
+    def facts(self) -> tuple[Fact, ...]:
+        """Which event, how sure."""
+        kind = self._kind or min(self._kinds)
+        return (Fact("event", {"event": kind, "score": written(self.figure)}),)
 
     def reason(self) -> str:
         """E.g. ``event fire score 0.81``."""

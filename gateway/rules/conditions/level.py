@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.model import Fact
 from gateway.rules.conditions.bounds import Bounds, written
 from gateway.rules.conditions.condition import Sided
 
@@ -32,6 +33,12 @@ class Level(Sided):
             value = abs(value - self._zero)
         self.figure = value
         self._side = self._bounds.out(value, self._side)
+
+    def facts(self) -> tuple[Fact, ...]:
+        """Quantity, figure, limit."""
+        key = "level" if self._zero is None else "away"
+        values = {"quantity": self._name, "figure": written(self.figure), "unit": self._unit}
+        return (Fact(key, {**values, **self._bounds.said}),)
 
     def reason(self) -> str:
         """E.g. ``fill 91 % (above 80 %)``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.model import Fact
 from gateway.rules.conditions.condition import Condition
 
 
@@ -44,6 +45,10 @@ class AnyOf(_Group):
         self.figure = self._told.figure
         return False if heard and not unknown else None
 
+    def facts(self) -> tuple[Fact, ...]:
+        """Of the one that decided."""
+        return self._told.facts()
+
     def reason(self) -> str:
         """Of the one that decided."""
         return self._told.reason()
@@ -62,6 +67,10 @@ class AllOf(_Group):
             return False
         return None if None in answers else True
 
+    def facts(self) -> tuple[Fact, ...]:
+        """All of them."""
+        return tuple(fact for part in self.parts for fact in part.facts())
+
     def reason(self) -> str:
         """All of them."""
         return " and ".join(said for part in self.parts if (said := part.reason()))
@@ -77,6 +86,10 @@ class Not(_Group):
         answer = self.parts[0].judge(now)
         self.figure = self.parts[0].figure
         return None if answer is None else not answer
+
+    def facts(self) -> tuple[Fact, ...]:
+        """Of the opposite."""
+        return tuple(Fact(fact.key, {**fact.values, "not": "1"}) for fact in self.parts[0].facts())
 
     def reason(self) -> str:
         """Of the opposite."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.model import Fact
 from gateway.rules.conditions.bounds import written
 from gateway.rules.conditions.condition import Condition
 
@@ -47,6 +48,10 @@ class Missing(Condition):
         if self._since is not None:
             self._since += by
 
+    def facts(self) -> tuple[Fact, ...]:
+        """Quantity and how long."""
+        return (Fact("missing", {"quantity": self._name, "span": self._text}),)
+
     def reason(self) -> str:
         """E.g. ``fill missing for 3h``."""
         return f"{self._name} missing for {self._text}"
@@ -88,6 +93,12 @@ class Flagged(Condition):
         """Take it back."""
         self._complaining = {str(name): str(reason) for name, reason in memory.items()}
         self.figure = float(len(self._complaining))
+
+    def facts(self) -> tuple[Fact, ...]:
+        """Quantities with their complaints."""
+        complaints = sorted(self._complaining.items())
+        found = tuple(Fact("flagged", {"quantity": name, "reason": reason}) for name, reason in complaints)
+        return found or (Fact("no_complaint"),)
 
     def reason(self) -> str:
         """E.g. ``fill stuck``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from statistics import median
 
+from gateway.model import Fact
 from gateway.rules.conditions.bounds import Bounds, written
 from gateway.rules.conditions.condition import Condition, Sided
 from gateway.rules.conditions.window import Window, slope
@@ -86,6 +87,14 @@ class Forecast(Sided):
             for then, value in keep:
                 self._window.add(then, value)
 
+    def facts(self) -> tuple[Fact, ...]:
+        """Quantity, limit, hours left."""
+        key = "reach" if self._rising else "fall"
+        goal = self._text.removeprefix("reaches ").removeprefix("falls to ")
+        return (
+            Fact(key, {"quantity": self._name, "goal": goal, "figure": written(self.figure), "unit": "h"}),
+        )
+
     def reason(self) -> str:
         """E.g. ``fill reaches 90 % in 7.5 h``."""
         return f"{self._name} {self._text} in {written(self.figure)} h"
@@ -160,6 +169,11 @@ class Drift(Sided):
         self.figure = moved / (self._days * DAY) * self._per
         self._side = self._bounds.out(self.figure, self._side)
 
+    def facts(self) -> tuple[Fact, ...]:
+        """Quantity, drift, limit."""
+        values = {"quantity": self._name, "figure": written(self.figure), "unit": self._unit}
+        return (Fact("drift", {**values, **self._bounds.said}),)
+
     def reason(self) -> str:
         """E.g. ``tilt_delta drift 0.03 °/day (above 0.02 deg)``."""
         return f"{self._name} drift {written(self.figure)} {self._unit} ({self._bounds.text})"
@@ -208,6 +222,11 @@ class Usual(Condition):
         """Whether it is that much."""
         del now
         return self._side
+
+    def facts(self) -> tuple[Fact, ...]:
+        """Quantity, figure, and what is usual."""
+        values = {"quantity": self._name, "figure": written(self.figure), "unit": ""}
+        return (Fact("usual", {**values, "factor": f"{self._factor:g}", "median": written(self._median)}),)
 
     def reason(self) -> str:
         """E.g. ``turbidity 140 (over 3 times its median 12)``."""

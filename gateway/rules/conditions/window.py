@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from statistics import median
 
+from gateway.model import Fact
 from gateway.rules.conditions.bounds import Bounds, written
 from gateway.rules.conditions.condition import Sided
 
@@ -147,6 +148,11 @@ class Over(Sided):
         """Judged once more at the newest reading; what was said before stays said."""
         if self._window.insert(at, value):
             self._look()
+
+    def facts(self) -> tuple[Fact, ...]:
+        """Quantity, window, figure, limit."""
+        values = {"quantity": self._name, "view": self._view, "span": self._text, "unit": self._unit}
+        return (Fact("window", {**values, "figure": written(self.figure), **self._bounds.said}),)
 
     def reason(self) -> str:
         """E.g. ``rain sum 3h 55 mm (above 50 mm)``."""

@@ -330,8 +330,19 @@ def test_while_the_camera_turns_nothing_is_seen() -> None:
 
 
 def test_while_the_whole_scene_changes_nothing_is_seen() -> None:
-    assert show(detector(), fire(0.9), 10, changed=0.31) == []
+    assert show(detector(), fire(0.9), 3, changed=0.31) == []
     assert told(show(detector(), fire(0.9), 10, changed=0.29))
+
+
+def test_a_fire_that_lights_up_the_whole_night_for_longer_than_any_switch_is_told() -> None:
+    assert [round(one.stream_s) for one in told(show(detector(), fire(0.9), 10, changed=0.6))] == [4]
+
+
+def test_switches_that_follow_one_another_blind_for_as_long_as_each_lasts() -> None:
+    eye = detector()
+    for turn in range(5):
+        assert not told(show(eye, fire(0.9), 4 * turn + 2, since=4 * turn, changed=0.9))
+        assert not told(show(eye, nothing, 4 * turn + 4, since=4 * turn + 2))
 
 
 def test_what_was_seen_before_a_turn_does_not_count_after_it() -> None:
@@ -379,11 +390,12 @@ def test_what_goes_on_is_said_once_a_minute_and_ends_after_half_a_minute_without
 
 def test_a_fire_that_goes_on_is_told_again_after_ten_minutes_unless_somebody_knows() -> None:
     eye = detector()
-    assert [round(one.stream_s) for one in told(show(eye, fire(), 1300))] == [1, 601, 1201]
+    said = show(eye, fire(), 10) + show(eye, fire(), 1300, since=10, fps=1)
+    assert [round(one.stream_s) for one in told(said)] == [1, 601, 1201]
     eye = detector()
     (first,) = told(show(eye, fire(), 10))
     eye.mark(first.key, right=True, at=NOON)
-    assert not told(show(eye, fire(), 1300, since=10))
+    assert not told(show(eye, fire(), 1300, since=10, fps=1))
 
 
 def test_after_the_end_the_place_is_quiet_for_a_minute() -> None:
@@ -413,6 +425,8 @@ def test_it_asks_for_more_pictures_only_while_something_may_burn() -> None:
     assert eye.rate() == 5
     show(eye, fire(), 3, since=0.2)
     assert eye.rate() == 2
+    show(eye, fire(0.6, HEARTH, label="smoke"), 6, since=3)
+    assert eye.rate() == 5, "smoke that is only worth a look yet may grow"
     assert not Detector.motion_gate
 
 

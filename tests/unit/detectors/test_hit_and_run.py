@@ -196,6 +196,12 @@ def test_somebody_who_drives_by_later_does_not_excuse_the_leaver() -> None:
     assert told(watch(detector(), [runner(), victim(), other], 40)) == ["collision", "hit_and_run"]
 
 
+def test_one_that_passes_close_by_right_afterwards_does_not_flee() -> None:
+    """Both of the collision stay; a third one drives by within a hand's breadth and out of the picture."""
+    third = Actor("car", [(2.5, -100, 545), (9, 1500, 545)], track=3)
+    assert told(watch(detector(), [stopper(), victim(), third], 60)) == ["collision"]
+
+
 def test_nobody_stays_is_worth_a_look_and_no_more() -> None:
     first = runner()
     second = Actor(

@@ -233,6 +233,20 @@ def test_what_was_learnt_survives_a_restart_and_a_torn_file_costs_only_itself(tm
     assert told(show(detector(tmp_path), scene(20, hot=95), 3))
 
 
+def test_the_card_is_written_once_an_hour_and_only_with_what_is_new(tmp_path: Path) -> None:
+    eye = detector(tmp_path)
+    file = tmp_path / "warmth-fixed.npz"
+    show(eye, scene(20), 3590, fps=0.2)
+    assert not file.exists()
+    show(eye, scene(20), 3620, since=3590, fps=0.2)
+    first = file.stat().st_mtime_ns
+    eye.end(3620, NOON)
+    written = file.stat().st_mtime_ns
+    assert written > first, "what came since"
+    eye.end(3620, NOON)
+    assert file.stat().st_mtime_ns == written
+
+
 def test_pictures_of_another_size_begin_anew(tmp_path: Path) -> None:
     learnt(tmp_path, np.full((10, 10), 90, np.float32))
     assert told(show(detector(tmp_path), scene(20, hot=95), 3))

@@ -38,7 +38,7 @@ def test_heat_first_is_red_without_waiting_for_light(told: Teller) -> None:
 def test_an_early_warning_is_soft_until_somebody_sees_smoke(told: Teller) -> None:
     told.event(0, "thermal", score=0.5, device="e")
     assert told.state("thermal", "e") == "firing yellow"
-    told.event(1, "smoke", score=0.39)  # what the fire detector calls only worth a look
+    told.event(1, "smoke_review", score=0.39)  # what the fire detector calls only worth a look
     assert told.state("thermal", "e") == "firing red"
     assert told.state("fire", "d") == "normal", "smoke worth a look wakes nobody by itself"
 

@@ -15,19 +15,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-cv2 = pytest.importorskip("cv2", reason="needs the extra 'vision'")
+pytest.importorskip("cv2", reason="needs the extra 'vision'")
 pytest.importorskip("cryptography", reason="needs the extra 'vision'")
 
-from detectors.runtime.contracts import Box, Frame, Picture, Sighting, State  # noqa: E402
-from detectors.runtime.evidence import Keeper  # noqa: E402
-from detectors.runtime.footage import FileFootage, Ring  # noqa: E402
-from detectors.runtime.privacy import GREY, Masks, Shroud  # noqa: E402
-from gateway.evidence.inbox import Inbox  # noqa: E402
-from gateway.evidence.notebook import mark  # noqa: E402
-from gateway.evidence.sealed import new_keys, opened  # noqa: E402
-from gateway.evidence.settings import EvidenceSettings  # noqa: E402
-from gateway.evidence.shelf import Item, Shelf  # noqa: E402
-from tests.unit.detectors.runtime.test_privacy import PEOPLE, Told, seen  # noqa: E402
+import cv2
+
+from detectors.runtime.contracts import Box, Frame, Picture, Sighting, State
+from detectors.runtime.evidence import Keeper
+from detectors.runtime.footage import FileFootage, Ring
+from detectors.runtime.privacy import GREY, Masks, Shroud
+from gateway.evidence.inbox import Inbox
+from gateway.evidence.notebook import mark
+from gateway.evidence.sealed import new_keys, opened
+from gateway.evidence.settings import EvidenceSettings
+from gateway.evidence.shelf import Item, Shelf
+from tests.unit.detectors.runtime.test_privacy import PEOPLE, Told, seen
 
 AT = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[4]

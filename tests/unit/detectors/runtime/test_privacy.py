@@ -3,11 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-cv2 = pytest.importorskip("cv2", reason="needs the extra 'vision'")
+pytest.importorskip("cv2", reason="needs the extra 'vision'")
 
-from detectors.runtime.contracts import Detections, Picture  # noqa: E402
-from detectors.runtime.network import BadModel  # noqa: E402
-from detectors.runtime.privacy import GREY, Masks, Shroud, pixelated, regions  # noqa: E402
+import cv2
+
+from detectors.runtime.contracts import Detections, Picture
+from detectors.runtime.network import BadModel
+from detectors.runtime.privacy import GREY, Masks, Shroud, pixelated, regions
 
 PEOPLE = ("person", "car")
 

@@ -125,7 +125,7 @@ def test_the_crash_is_told_first_and_becomes_a_hit_and_run_when_the_purple_car_h
 
 def test_a_scene_comes_at_the_pace_of_the_clock_and_skips_what_nobody_could_look_at() -> None:
     now = [100.0]
-    scene = Scene("scene://heat?seed=3&for=10", 5.0, lambda: now[0])
+    scene = Scene("scene://heat?seed=3", 5.0, lambda: now[0])
     first = scene.picture(1.0)
     assert first is not None
     assert (first.stream_s, first.celsius is not None) == (0.0, True)
@@ -137,9 +137,14 @@ def test_a_scene_comes_at_the_pace_of_the_clock_and_skips_what_nobody_could_look
     third = scene.picture(1.0)
     assert third is not None
     assert third.stream_s == pytest.approx(5.2, abs=0.21)
-    now[0] += 10.0
-    assert scene.picture(1.0) is None
     scene.close()
+    assert scene.picture(1.0) is None
+
+
+def test_a_scene_of_a_given_length_is_a_film_it_waits_for_nobody_and_ends() -> None:
+    film = Scene("scene://heat?for=2", 5.0, float)
+    times = [shot.stream_s for shot in iter(lambda: film.picture(1.0), None)]
+    assert times == pytest.approx([number / 5 for number in range(10)])
 
 
 @pytest.mark.parametrize("url", ["scene://sea", "scene://street?seed=x", "scene://street?sed=1"])
