@@ -118,6 +118,7 @@ STATUS: dict[str, Any] = {
     "devices": {},
     "sinks": {},
     "channels": {},
+    "alerts": [],
     "clock": {"trusted": True, "now": NOON.isoformat()},
     "bus": {"waiting": 0, "dropped": 0},
     "stalled": [],
