@@ -108,7 +108,7 @@ function marker(pin, step) {
     h("title", `${one.name} · ${stateWord(one.state)} · ${w.agoS(one.heard_s)}`),
     h("g.pin-in", shape(one.state),
     step >= 0 ? h("text.pin-step", { y: 6, "text-anchor": "middle", "aria-hidden": "true" }, String(step + 1)) : h("use.pin-icon", { href: `/board/page/icons.svg#${DOMAIN_ICON[one.domain] || "radio"}`, x: -11, y: one.state === "orange" ? -6 : -11, width: 22, height: 22 }),
-    label ? h("text.pin-name", { y: 38, "text-anchor": "middle", "aria-hidden": "true" }, one.name) : null));
+    label ? h("text.pin-name", { y: 38, "text-anchor": "middle", "aria-hidden": "true" }, [...one.name].length > 9 ? `${[...one.name].slice(0, 8).join("")}…` : one.name) : null));
 }
 
 function shape(state) {
