@@ -366,3 +366,43 @@ class Receipted(Protocol):
 
     def receipt(self, notice: Notice, at: datetime, provider_id: str) -> Delivered | DeliveryError | None:
         """What became of a message handed over at that time; ``None``: not known yet. Raises DeliveryError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that a thing shall do.
+
+    Attributes:
+        id: Ours; the same when it is tried again.
+        what: ``switch``: be on or off. ``look``: a camera turns to a preset and, if asked, takes a picture.
+        on: Of a switch. for_s: For how long it shall be on [s]. text: What a loudspeaker or a screen says meanwhile.
+        camera: Who looks. preset: Where to; empty: where it looks now. snapshot: And a picture of it.
+    """
+
+    id: str
+    what: Literal["switch", "look"]
+    on: bool = False
+    for_s: float = 0.0
+    text: str = ""
+    camera: str = ""
+    preset: str = ""
+    snapshot: bool = False
+
+
+@runtime_checkable
+class Actuator(Protocol):
+    """Something that acts. A driver that is one is asked for the cameras of its source (``look``)."""
+
+    async def act(self, act: Act) -> str:
+        """Done when it returns, with what the far side said; for a picture the id of the evidence.
+
+        The same act twice does what it does once. Raises Lost or BadReply (again later) or a DeliveryError.
+        """
+
+
+@runtime_checkable
+class CoilWriter(Protocol):
+    """A running driver that writes what its own list allows (Modbus)."""
+
+    async def write(self, unit: int, address: int, value: int, kind: str = "holding") -> None:
+        """One register or coil; raises SettingsError (not allowed), BadReply or Lost."""
