@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import tarfile
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -262,6 +263,10 @@ async def test_no_secret_is_in_the_log_the_trail_or_the_backup(
         trail = (await admin.get("/api/v1/audit?limit=1000")).raw.decode()
         target = tmp_path / "copy.tar"
         await asyncio.to_thread(building.journal.backup, target)
+        with tarfile.open(target) as copy:
+            accounts = copy.extractfile("accounts.db")
+            assert accounts is not None
+            assert accounts.read(15) == b"SQLite format 3"
         everything = [caplog.text, trail, target.read_bytes().decode("latin-1")]
         for secret in (planted, key, chen.cookie, admin.cookie, admin.csrf):
             assert not [where for where in everything if secret in where]
