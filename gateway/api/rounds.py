@@ -104,6 +104,6 @@ ENDPOINTS = (
             {"from": TEXT}, role=TEXT, at=or_null(TIME), on=one_of("earth", "map"), stops=listing(_STOP),
             length_m=or_null(NUMBER),
         ),
-        query={"role": SLUG_NAME, "cell": SLUG_NAME, "all": {**TRUTH, "default": "false"}},
+        query={"role": SLUG_NAME, "cell": SLUG_NAME, "all": {**TRUTH, "default": False}},
     ),
 )  # fmt: skip

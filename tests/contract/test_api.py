@@ -242,3 +242,10 @@ def test_the_guide_names_everything_with_its_role() -> None:
     assert sorted(rows) == sorted(
         (one.method, one.path, one.role.word if one.role else "anybody") for one in ENDPOINTS
     )
+
+
+def test_every_default_fits_its_own_shape() -> None:
+    for one in ENDPOINTS:
+        for name, shape in one.query.items():
+            if "default" in shape:
+                assert not list(wrongs(shape, shape["default"], NAMED)), (one.path, name)
