@@ -318,12 +318,14 @@ class House:
     def status_of(self, slug: str) -> dict[str, Any]:
         """One device: how long it has been silent, its last complaint, its readings by quality since the start."""
         one = self._devices_status(self.clock.monotonic())[slug]
+        health = self.sources.health.get(self.site.devices[slug].settings.source)
+        raw = health.raws.get(slug) if health else None
         counts: Mapping[Flag, int] = self.spine.counts.get(slug, {}) if self.spine else {}
         return {
             "age_s": one["age_s"],
             "error": one["error"],
             "counts": {flag.name: number for flag, number in counts.items()},
-            "raw": None,
+            "raw": None if raw is None else {"at": raw[0].isoformat(), "text": raw[1]},
         }
 
     async def acknowledge(self, rule: str, target: str, by: str) -> bool:

@@ -35,6 +35,9 @@ class Device:
         return self.settings.period or (self.model.interval if self.model else timedelta(minutes=10))
 
 
+LONGEST_RAW = 2000  # letters
+
+
 @dataclass(slots=True)
 class SourceHealth:
     """What one source has done so far; written by its driver and its supervisor, read by status and metrics.
@@ -54,6 +57,7 @@ class SourceHealth:
         device_errors: Per device: its last error in words; gone after the next good message.
         notes: Facts a person should read, e.g. "periods stretched 1.8x".
         memory: What the driver itself must still know when it is opened again; nobody else looks at it.
+        raws: Per device: when and what it said last, as it came.
     """
 
     state: str = "opening"
@@ -71,6 +75,11 @@ class SourceHealth:
     device_errors: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     memory: dict[str, object] = field(default_factory=dict, repr=False)
+    raws: dict[str, tuple[datetime, str]] = field(default_factory=dict, repr=False)
+
+    def raw(self, device: str, at: datetime, text: str) -> None:
+        """What a device has just said, as it came, for a person who wonders; only the last is kept."""
+        self.raws[device] = at, text[:LONGEST_RAW]
 
     def good(self, clock: Clock, device: str | None = None) -> None:
         """Something was heard and understood."""

@@ -318,10 +318,7 @@ class OutboxTable:
 
     def _count(self, number: int, now: int) -> None:
         """One message more for this address, for its limits."""
-        sql = (
-            "INSERT INTO sent SELECT channel, address, coalesce(called_at, ?) FROM outbox"
-            " WHERE id = ? AND state = 'leased'"
-        )
+        sql = "INSERT INTO sent SELECT channel, address, ? FROM outbox WHERE id = ? AND state = 'leased'"
         self._db.execute(sql, (now, number))
         self._db.execute("DELETE FROM sent WHERE at < ?", (now - SENT_KEPT_MS,))
 
