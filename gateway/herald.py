@@ -176,7 +176,7 @@ class Herald:
             found.append(
                 {
                     **one,
-                    "reason_zh": self.desk.teller.reason(facts, "zh", one["reason"]),
+                    "reason_zh": self.desk.teller.wording.reason(facts, "zh", one["reason"]),
                     "told": told,
                     "acknowledged": taken,
                     "masks": held,
