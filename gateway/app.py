@@ -32,6 +32,7 @@ from gateway.contracts import Channel, Context, Device, SinkContext, SourceHealt
 from gateway.deriver import Deriver
 from gateway.doctor import examine
 from gateway.evidence.pictures import Place
+from gateway.evidence.warden import Warden
 from gateway.herald import Herald
 from gateway.judgement import Judgement
 from gateway.latest import Latest
@@ -101,6 +102,7 @@ class House:
             changed=self._order_changed,
         )
         self.watch = Watch(self.orders, self.herald.codes)
+        self.warden = Warden(state_dir, clock, lambda: self.evidence)
         self.herald.woken = self.watch.wake
         self.answers = Answers(
             self,
@@ -177,6 +179,7 @@ class House:
                 group.create_task(api.serve(), name="api")
                 ticking = group.create_task(self._tick(), name="tick")
                 watching = group.create_task(self.watch.run(), name="orders")
+                tidying = group.create_task(self.warden.run(), name="evidence")
                 if not await self.sources.opened(5.0):
                     _log.warning("a source is still opening after 5 s; going on")
                 ready()
@@ -188,6 +191,7 @@ class House:
                 await self.sources.stop()
                 ticking.cancel()
                 watching.cancel()
+                tidying.cancel()
                 self.herald.inbox.stop()
                 api.stop()
             self.bus.close()
@@ -254,6 +258,7 @@ class House:
             "clock": {"trusted": self.clock.trusted(), "now": self.clock.now().isoformat()},
             "alerts": self.alerts(),
             "channels": self.herald.status(),
+            "evidence": self.warden.status(),
             "rules": {
                 "rules": len(self.site.rules.plans),
                 "judged": len(self.spine.rulebook) if self.spine else 0,
