@@ -20,7 +20,7 @@ export function view(data, app) {
     h("div.tiles", { key: "tiles", css: { "--n": String(data.tiles.length) } }, data.tiles.map(tile)),
     h("section.panel.alerts-panel", { key: "alerts", "aria-label": t("board_village.alerts") }, alerts(data, app)),
     h("section.panel.map-panel", { key: "map", "aria-label": t("board_map.title") }, head("pin", t("board_map.title"), legend(data.assets)), villageMap({ assets: data.assets, cells: data.cells, picture: app.site?.map })),
-    h("div.village-side", { key: "side" }, trust(data.trust), orders(data.orders), evidence(data.events, app), news(data.news)));
+    h("div.village-side", { key: "side" }, trust(data.trust), orders(data.orders, app), evidence(data.events, app), news(data.news)));
 }
 
 function alerts(data, app) {
@@ -92,12 +92,12 @@ function trust(one) {
       line("clock", "clock", one.clock, t("board_trust.clock"), one.clock ? t("board_trust.clock_ok") : t("board_trust.clock_bad"))));
 }
 
-function orders(list) {
+function orders(list, app) {
   if (!list) return null;
   const open = list.filter((one) => !["checked", "closed", "void", "cancelled"].includes(one.state));
   return h("section.panel.orders-panel", { key: "orders", "aria-label": t("board_village.orders") },
     head("order", t("board_village.orders"), h("a.more", { href: "/board/orders" }, t("board_village.all", { n: list.length }), icon("next"))),
-    open.length ? h("ul.mini-orders", open.slice(0, 5).map((one) => h("li", { key: one.id }, h("a", { href: `/board/order/${one.id}`, class: `light-${one.light}` }, h("span.light", { "aria-label": t(`board_light.${one.light}`) }), h("span.mini-title", one.title), h("span.dim", t(`board_order_state.${one.state}`)), h("span.dim", one.person_name || one.person || "–"))))) : h("p.dim.pad", t("board_village.no_orders")));
+    open.length ? h("ul.mini-orders", open.slice(0, 4).map((one) => h("li", { key: one.id }, h("a", { href: `/board/order/${one.id}`, class: `light-${one.light}` }, h("span.light", { "aria-label": t(`board_light.${one.light}`) }), h("span.mini-title", one.title), h("span.dim", t(`board_order_state.${one.state}`)), h("span.dim", app.people[one.person] || one.person || "–"))))) : h("p.dim.pad", t("board_village.no_orders")));
 }
 
 function news(list) {
