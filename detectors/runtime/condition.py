@@ -20,7 +20,8 @@ SAME = 1  # grey levels that a frozen picture may differ by: an encoder repeats 
 DETAIL_LEFT = 0.2  # share of the detail of the last minute below which nothing is to be seen
 LEAST_DETAIL = 1.0  # grey levels; a scene that never had more is not judged
 ALIKE = 0.35  # correlation of edges below which it is another scene
-LEARNT_S = 60.0  # a scene must have been seen for so long before it can be missed
+LEARNT_S = 60.0  # detail is compared with the last minute's
+LEARNT = 60  # samples: a scene must have been seen for so long before it can be missed
 SCENE_S = 300.0  # time constant of what the scene looks like
 SAMPLE_S = 1.0
 BREAK_S = 3.0
@@ -41,8 +42,23 @@ class Complaint:
     why: dict[str, float | str]
 
 
+@dataclass
+class _Scene:
+    """What one place looks like.
+
+    Attributes:
+        edges: Their strength, averaged.
+        samples: How often it was seen.
+        other_since: Since when it looks different, monotonic.
+    """
+
+    edges: NDArray[np.float32]
+    samples: int = 1
+    other_since: float | None = None
+
+
 class Condition:
-    """Watches one camera.
+    """Watches one camera; of one that turns, each place by itself.
 
     Args:
         watch: When it counts as out of order.
@@ -56,20 +72,28 @@ class Condition:
         self._still_since = now_s
         self._detail: deque[tuple[float, float]] = deque()
         self._bare_since: float | None = None
-        self._scene: NDArray[np.float32] | None = None
-        self._scene_since = now_s
-        self._other_since: float | None = None
+        self._scenes: dict[str, _Scene] = {}
+        self._place = ""
         self._sampled = float("-inf")
         self._alike = 1.0
         self._blur = 1.0
         self.now: str = ""
         self._told_at = now_s
 
-    def saw(self, grey: Grey, now_s: float) -> None:
-        """A picture has come."""
-        if now_s - self._picture_at > BREAK_S:  # what was not seen did not stand still
-            self._still = self._bare_since = self._other_since = None
+    def saw(self, grey: Grey, now_s: float, *, place: str = "", turning: bool = False) -> None:
+        """A picture has come.
+
+        Args:
+            grey: It, small.
+            now_s: Monotonic seconds.
+            place: Where the camera looks; empty for a fixed one.
+            turning: It moves just now: nothing can be said of what it sees.
+        """
+        if now_s - self._picture_at > BREAK_S or place != self._place or turning:
+            self._begin_anew(place)  # what was not seen did not stand still
         self._picture_at = now_s
+        if turning:
+            return
         if self._still is None or int(cv2.absdiff(grey, self._still).max()) > SAME:
             self._still, self._still_since = grey, now_s
         if now_s - self._sampled < SAMPLE_S:
@@ -106,11 +130,20 @@ class Condition:
             now_s - self._bare_since, self._watch.covered.total_seconds()
         ):
             return "camera_covered", {"detail_left": round(self._blur, 3)}
-        if self._other_since is not None and _over(
-            now_s - self._other_since, self._watch.moved.total_seconds()
-        ):
-            return "camera_moved", {"alike": round(self._alike, 3)}
+        scene = self._scenes.get(self._place)
+        other_since = scene.other_since if scene is not None else None
+        if other_since is not None and _over(now_s - other_since, self._watch.moved.total_seconds()):
+            why: dict[str, float | str] = {"alike": round(self._alike, 3)}
+            return "camera_moved", why | ({"preset": self._place} if self._place else {})
         return "", {}
+
+    def _begin_anew(self, place: str) -> None:
+        scene = self._scenes.get(self._place)
+        if scene is not None:
+            scene.other_since = None
+        if place != self._place:
+            self._detail.clear()
+        self._place, self._still, self._bare_since = place, None, None
 
     def _judge_detail(self, detail: float, now_s: float) -> None:
         """Covered: the detail falls within a minute to a fifth. Dusk is slower and takes its usual with it."""
@@ -126,21 +159,23 @@ class Condition:
             self._detail.popleft()
 
     def _judge_scene(self, edges: NDArray[np.float32], now_s: float) -> None:
+        scene = self._scenes.get(self._place)
+        if scene is None:
+            self._scenes[self._place] = _Scene(edges.copy())
+            return
         if self._bare_since is not None:
-            self._other_since = None
+            scene.other_since = None
             return
-        if self._scene is None:
-            self._scene, self._scene_since = edges.copy(), now_s
+        self._alike = _correlation(edges, scene.edges)
+        if scene.samples >= LEARNT and self._alike < ALIKE:
+            if scene.other_since is None:
+                scene.other_since = now_s
+            elif now_s - scene.other_since > SCENE_S:  # it looks there now: that is the scene from here on
+                self._scenes[self._place] = _Scene(edges.copy())
             return
-        self._alike = _correlation(edges, self._scene)
-        if now_s - self._scene_since >= LEARNT_S and self._alike < ALIKE:
-            if self._other_since is None:
-                self._other_since = now_s
-            elif now_s - self._other_since > SCENE_S:  # it looks there now: that is the scene from here on
-                self._scene, self._scene_since, self._other_since = edges.copy(), now_s, None
-            return
-        self._other_since = None
-        cv2.accumulateWeighted(edges, self._scene, SAMPLE_S / SCENE_S)
+        scene.other_since = None
+        scene.samples += 1
+        cv2.accumulateWeighted(edges, scene.edges, SAMPLE_S / SCENE_S)
 
 
 def _edges(grey: Grey) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -17,7 +17,7 @@ from detectors.runtime.network import BadModel
 from detectors.runtime.privacy import Masks
 from detectors.runtime.scene import HEIGHT, WIDTH, Gate, Grey, mask_of
 from detectors.runtime.tracks import Tracks
-from gateway.cameras import CameraEntry, Watch
+from gateway.cameras import CameraEntry
 
 EARLY = 0.02  # s: a picture that comes this much too early is on time (time stamps are rounded)
 STAY_S = 30.0  # a moving camera looks so long at what may be something
@@ -106,9 +106,10 @@ class Eye:
     ) -> None:
         self.slug = slug
         self.watchers = list(watchers)
-        self.condition = Condition(entry.watch if where is None else _of_a_moving_one(entry.watch), now_s)
+        self.condition = Condition(entry.watch, now_s)
         self.last: Frame | None = None
         self.failing: dict[str, int] = {}
+        self._live = entry.live
         self._mask = mask_of(entry.masks)
         self._masks = Masks({"": list(entry.masks)})
         self._gate = Gate(self._mask)
@@ -134,7 +135,9 @@ class Eye:
         preset, turning = self._where.look() if self._where is not None else ("", False)
         shot = arrival.shot
         motion = self._gate.judge(shot.image, arrival.stream_s, turning=turning)
-        self.condition.saw(motion.grey, arrival.monotonic_s)
+        lost = self._where is not None and not preset  # between two places, or nobody knows where
+        moment = arrival.monotonic_s if self._live else arrival.stream_s
+        self.condition.saw(motion.grey, moment, place=preset, turning=turning or lost)
         frame = Frame(
             self._masks.apply(shot.image, preset),  # before anybody can keep it
             arrival.stream_s,
@@ -227,11 +230,6 @@ class Eye:
             watcher.fault = f"{type(error).__name__}: {error}"[:200]
             _log.exception("detector put aside detector=%s camera=%s", watcher.name, self.slug)
             return None
-
-
-def _of_a_moving_one(watch: Watch) -> Watch:
-    """A camera that makes a round sees another scene, of other detail, every few seconds."""
-    return watch.model_copy(update={"moved": timedelta(0), "covered": timedelta(0)})
 
 
 def _outside(seen: Detections, mask: Grey | None, frame: Frame) -> Detections:

@@ -313,9 +313,10 @@ class Desk:
         if matter.truth == "firing":
             self._firing(matter, spoken, was)
         elif matter.truth == "latched":
-            if matter.known == "firing":
+            worse = matter.severity > matter.worst
+            if matter.known == "firing" and not worse:
                 self._close(matter)
-            elif not matter.known or (was and not matter.taken):
+            elif not matter.known or worse or (was and not matter.taken):
                 self._open(matter, spoken="latched", again=True)
             matter.known = "latched"
         elif matter.known:
@@ -328,9 +329,9 @@ class Desk:
         if matter.stale and matter.severity <= matter.worst:
             return
         if matter.known != "firing":
-            self._open(matter, spoken=spoken)
+            self._open(matter, spoken=spoken, again=bool(was))  # it may have begun long ago, and is true now
         elif matter.severity > matter.worst:
-            self._open(matter, raised=True)
+            self._open(matter, raised=True, again=bool(was))
         elif was == "flapping":
             matter.repeat_at = INF if matter.taken else self._now + self._every(matter)
         elif was and not matter.taken:
@@ -338,7 +339,7 @@ class Desk:
 
     def _open(self, matter: Matter, *, spoken: str = "", raised: bool = False, again: bool = False) -> None:
         """The ladder begins."""
-        change = matter.change(at=self._now if again else None, fresh=again, raised=raised)
+        change = matter.change(at=self._now if again else None, fresh=again and not raised, raised=raised)
         urgency = URGENCY_OF[matter.severity.word]
         rule = self.teller.rules.get(matter.rule)
         waits = urgency == "notice" or (rule is not None and bool(rule.batch) and urgency != "critical")

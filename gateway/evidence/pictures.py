@@ -18,7 +18,7 @@ from gateway.evidence.shelf import Item, Shelf
 
 LARGEST_BYTES = 2_000_000
 FOLDER = "evidence"
-UNIT_STATE = Path("/var/lib/village-eyes")  # StateDirectory of the worker's own unit
+UNIT_FOLDER = Path("/var/lib/village-evidence")  # of a worker that is a unit: systemd/village-eyes.tmpfiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,8 @@ def place_of(settings: Any, state_dir: Path) -> Place | None:
     said = getattr(settings, "evidence", None)
     if not isinstance(said, Mapping):
         return None
-    home = UNIT_STATE if getattr(settings, "worker", "child") == "unit" else state_dir
-    folder = said.get("folder")
-    return Place(Path(str(folder)) if folder else home / FOLDER, said.get("in_messages") is True)
+    usual = UNIT_FOLDER if getattr(settings, "worker", "child") == "unit" else state_dir / FOLDER
+    return Place(Path(str(said.get("folder") or usual)), said.get("in_messages") is True)
 
 
 def found(places: Mapping[str, Place], number: str) -> tuple[Place, Item] | None:

@@ -227,3 +227,11 @@ def test_every_shape_uses_only_what_the_checker_knows() -> None:
                 walk(shape)
     for shape in NAMED.values():
         walk(shape)
+
+
+def test_the_guide_names_everything_with_its_role() -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+) ([^`?]+)[^`]*` \| (\w+) \|", guide, re.MULTILINE)
+    assert sorted(rows) == sorted(
+        (one.method, one.path, one.role.word if one.role else "anybody") for one in ENDPOINTS
+    )

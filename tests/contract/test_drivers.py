@@ -28,6 +28,11 @@ WITH_NOBODY_THERE: Mapping[str, dict[str, Any]] = {
     "modbus": {"host": "127.0.0.1"},
     "isapi": {"url": "http://127.0.0.1", "username": "village", "password_file": "/nobody/wrote/it"},
     "dahua": {"url": "http://127.0.0.1", "username": "village", "password_file": "/nobody/wrote/it"},
+    "vision": {
+        "worker": "unit",
+        "socket": "/nobody/made/this/folder/eyes.sock",
+        "cameras": {"yard": {"url": "rtsp://127.0.0.1/sub"}},
+    },
 }
 """Settings of the drivers that need a far end; the port is one where nobody listens."""
 
@@ -35,6 +40,7 @@ DEVICES: Mapping[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "mqtt": (("bin-1", {"model": "milesight-em400-mud", "address": "24E124713B492158"}),),
     "modbus": (("pond", {"model": "yosemitech-y504", "address": 1}),),
     "simulated": (("bin-1", {"model": "milesight-em400-mud"}),),
+    "vision": (("yard", {}),),
 }
 
 
@@ -42,7 +48,11 @@ def context(
     name: str, folder: Path, clock: ManualClock, quantities: Quantities, catalogue: Catalogue
 ) -> Context:
     devices = tuple(
-        Device(slug, DeviceSettings(source=name, **settings), catalogue[settings["model"]])
+        Device(
+            slug,
+            DeviceSettings(source=name, **settings),
+            catalogue[settings["model"]] if "model" in settings else None,
+        )
         for slug, settings in DEVICES.get(name, ())
     )
     return Context(
@@ -61,7 +71,7 @@ def settings_of(name: str) -> BaseModel:
     keys = dict(WITH_NOBODY_THERE.get(name, {}))
     if "url" in keys:
         keys["url"] = f"{keys['url']}:{free_port()}"
-    elif keys:
+    elif keys and "socket" not in keys:
         keys["port"] = free_port()
     model: BaseModel = plugins.load("driver", name).Settings.model_validate(keys)
     return model

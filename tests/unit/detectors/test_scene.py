@@ -179,3 +179,27 @@ def test_light_and_a_passing_lorry_are_not_moved(brightness: float) -> None:
     lorry = noisy(street(brightness))
     lorry[55:165, 80:280] = 200
     assert run(one, [noisy(lorry) for _ in range(8)], 90.0, 20.0) == []
+
+
+def tour(one: Condition, rounds: int, start: float, *, north_shift: int = 0) -> list[str]:
+    """Two presets, twelve seconds each, three seconds of turning between them."""
+    views = {
+        "north": [noisy(street(shift=north_shift)) for _ in range(4)],
+        "south": [noisy(street(shift=178)) for _ in range(4)],
+    }
+    said, now = [], start
+    for step in range(rounds * 30 * 2):
+        second = step % 30
+        place = "north" if second < 15 else "south"
+        turning = second % 15 < 3
+        one.saw(small(views[place][step % 4]), now, place="" if turning else place, turning=turning)
+        complaint = one.complaint(now)
+        said += [f"{complaint.kind} {complaint.why.get('preset', '')}".strip()] if complaint else []
+        now += 1.0
+    return said
+
+
+def test_a_round_of_places_is_no_trouble_and_a_place_that_has_shifted_is() -> None:
+    one = condition()
+    assert tour(one, 5, 0.0) == []
+    assert "camera_moved north" in tour(one, 1, 300.0, north_shift=60)
