@@ -108,8 +108,7 @@ async def live(building: House, clock: ManualClock) -> None:
         await building.bus.put(Delivery((*lab, *events)))
         await asyncio.sleep(0.01)  # the journal's thread and the forwarder are real and take their time
     now = clock.now()
-    answer = acknowledged("fire", "cam-square:square", "林大二", now)
-    slow = Event(answer.source, answer.kind, now, now, detail={**answer.detail, "after_s": 95.0})
+    slow = acknowledged("fire", "cam-square:square", "林大二", now, now - timedelta(seconds=95))
     emptied = Event("bin-01", "emptied", now, now, detail={"from": 93.0})
     await building.bus.put(Delivery((slow, emptied)))
 
