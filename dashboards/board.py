@@ -44,7 +44,7 @@ SEEING_DRIVER = ".vision"
 FRESH_S = 1.0  # a view is computed at most this often, however many people look
 WORDS_OF_THE_BOARD = ("board", "doctor", "told", "state", "duty")
 VIEWS: Mapping[str, Callable[[Scene], Any]] = {
-    "band": lambda _: {},
+    "band": lambda scene: {"people": dict(scene.people)},
     "village": village,
     "bins": bins,
     "water": water,

@@ -26,7 +26,7 @@ from detectors.runtime.burning import Hit, Place
 from detectors.runtime.contracts import Box, Detections, Frame, SceneContext, Sighting, State
 from detectors.runtime.course import Course, Timing
 from detectors.runtime.nuisance import Nuisances
-from detectors.runtime.zones import Zones, centre
+from detectors.runtime.zones import Zones, centre, require
 from gateway.schema import Strict
 
 SCENE_CHANGE = 0.30  # share of pixels: exposure, infra-red switch (point 5)
@@ -92,6 +92,8 @@ class Detector:
     motion_gate: ClassVar[bool] = False
 
     def __init__(self, settings: Settings, context: SceneContext) -> None:
+        allowed = [one.zone for one in settings.allowed if one.zone]
+        require(context.zones, zones=settings.zones, allowed=allowed, risk=settings.risk)
         self._settings = settings
         self._offset_s = context.utc_offset_s
         self._zones = Zones(context.zones)

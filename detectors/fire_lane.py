@@ -21,7 +21,7 @@ from pydantic import Field
 
 from detectors.runtime.contracts import Box, Detections, Frame, SceneContext, Sighting, State
 from detectors.runtime.trails import VEHICLES
-from detectors.runtime.zones import Zones, overlap
+from detectors.runtime.zones import Zones, overlap, require
 from gateway.schema import Strict
 
 SAME_PLACE = 0.5  # intersection over union; a box that trembles keeps 0.8, the next bay has less than 0.3
@@ -61,6 +61,7 @@ class Detector:
     motion_gate: ClassVar[bool] = False  # what stands does not move
 
     def __init__(self, settings: Settings, context: SceneContext) -> None:
+        require(context.zones, zones=settings.zones)
         self._settings = settings
         self._zones = Zones(context.zones)
         self._camera = context.camera

@@ -29,7 +29,7 @@ from detectors.runtime.encounters import Encounters, Reach
 from detectors.runtime.portraits import Portraits
 from detectors.runtime.stalls import Stall, Stalls
 from detectors.runtime.trails import Trail, Trails, Vector
-from detectors.runtime.zones import Zones
+from detectors.runtime.zones import Zones, require
 from gateway.schema import Strict
 
 SCENE_CHANGE = 0.3  # share of pixels: exposure, infra-red switch; vision reference 4.1, point 5
@@ -81,6 +81,7 @@ class Detector:
     motion_gate: ClassVar[bool] = True
 
     def __init__(self, settings: Settings, context: SceneContext) -> None:
+        require(context.zones, carriageway=settings.carriageway, parking=settings.parking)
         self._settings = settings
         self._camera = context.camera
         self._zones = Zones(context.zones)

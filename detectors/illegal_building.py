@@ -32,12 +32,13 @@ from detectors.runtime.registration import fit, laid_over
 from detectors.runtime.storyboard import board, box_of
 from detectors.runtime.verdicts import MACHINE_DAYS, Patience, Verdict, accept, began, judged, over
 from detectors.runtime.weather import hidden
-from detectors.runtime.zones import Zones
+from detectors.runtime.zones import Zones, require
 from gateway.schema import Strict
 
 SCENE_CHANGE = 0.3  # share of pixels: exposure, infra-red switch; such a picture does not go into a plate
 LEAST_SHOWN = 0.5  # of a zone must be in the picture (point 6)
 LOST_PLATES = 2  # in a row: the camera was moved
+ANEW_PLATES = 6  # in a row, while it is still learning: it begins anew
 SPREAD_H = 4.0  # hours between the earliest and the latest reference of a day
 AGREEING = 0.8  # of all pairs of references, for a window to be judged
 TRIED = 5  # references a plate is laid over, at most
@@ -107,6 +108,8 @@ class Detector:
     motion_gate: ClassVar[bool] = False
 
     def __init__(self, settings: Settings, context: SceneContext) -> None:
+        permitted = [one.zone for one in settings.permits if one.zone]
+        require(context.zones, zones=settings.zones, private=settings.private, permits=permitted)
         self._settings = settings
         self._context = context
         self._zones = Zones(context.zones)
@@ -203,15 +206,30 @@ class Detector:
         return False
 
     def _lost(self, album: Album, frame: Frame) -> list[Sighting]:
-        """The plate does not lie over the references: once may be a lorry before the lens, twice is another view."""
+        """The plate does not lie over the references: once may be a lorry before the lens, twice is another view.
+
+        While the place is still being learnt that is no news: after some it is learnt anew. A view without enough fixed
+        points is never learnt, and the log shows it beginning again and again.
+        """
         album.lost += 1
-        said = []
-        if album.lost == LOST_PLATES:
-            key = self._key(album, "view", frame.at)
-            why: dict[str, float | str] = {"plates": float(album.lost), "preset": frame.preset}
-            said = [Sighting("camera_moved", State.CONFIRMED, key, frame.stream_s, frame.at, 0.9, why=why)]
+        state = None
+        if album.usable is not None and album.lost == LOST_PLATES:
+            state = State.CONFIRMED
+        elif album.usable is None and album.lost == ANEW_PLATES:
+            state = State.CANDIDATE
+            for plate in list(album.references):
+                album.drop_reference(plate)
+            album.lost = 0
+        if state is None:
+            album.write()
+            return []
+        key = self._key(album, "view", frame.at)
+        why: dict[str, float | str] = {
+            "preset": frame.preset,
+            "known": "no" if album.usable is None else "yes",
+        }
         album.write()
-        return said
+        return [Sighting("camera_moved", state, key, frame.stream_s, frame.at, 0.9, why=why)]
 
     def _learn(self, album: Album, plate: Picture, at: datetime, local: datetime) -> None:
         """One more reference; enough of them, of different days and hours, and the place is known."""

@@ -25,7 +25,7 @@ from pydantic import Field
 
 from detectors.runtime.contracts import Box, Detections, Frame, SceneContext, Sighting, State, Zone
 from detectors.runtime.scene import HEIGHT, WIDTH, Gate, Grey
-from gateway.errors import Fault, SettingsError
+from detectors.runtime.zones import require
 from gateway.schema import Duration, Slug, Strict
 
 LIGHT = (
@@ -78,12 +78,7 @@ class Detector:
     def __init__(self, settings: Settings, context: SceneContext) -> None:
         self._settings = settings
         self._context = context
-        unknown = [name for name in settings.zones if name not in context.zones]
-        if unknown:
-            known = ", ".join(context.zones) or "none"
-            raise SettingsError(
-                Fault("", 0, "zones", f"no zone is called {unknown[0]!r}", f"there is: {known}")
-            )
+        require(context.zones, zones=settings.zones)
         self._places = [_place(context.zones[name]) for name in settings.zones] or [
             _Place("", "", Gate(), None)
         ]

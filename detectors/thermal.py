@@ -26,7 +26,7 @@ from detectors.runtime.course import Course, Timing
 from detectors.runtime.heat import KIND, Hot, HotPlace, Mask, parts, raster
 from detectors.runtime.nuisance import Nuisances
 from detectors.runtime.warmth import Warmth, WarmthOfViews
-from detectors.runtime.zones import Zones, centre
+from detectors.runtime.zones import Zones, centre, require
 from gateway.schema import Strict
 
 BREAK_S = 10.0  # pictures further apart do not follow on one another (ours: slow still cameras)
@@ -70,6 +70,7 @@ class Detector:
     motion_gate: ClassVar[bool] = False
 
     def __init__(self, settings: Settings, context: SceneContext) -> None:
+        require(context.zones, zones=settings.zones, known_hot=settings.known_hot)
         self._settings = settings
         self._offset = timedelta(seconds=context.utc_offset_s)
         self._context = context

@@ -24,16 +24,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 
-from drivers.camera.alarms import Alarm, Alarms, CameraSettings, Listening, delivery
+from drivers.camera.alarms import Alarm, CameraSettings, Listening
 from drivers.camera.parts import Part
 from gateway.contracts import Context
 from gateway.errors import BadReply
-from gateway.model import Delivery
 from gateway.schema import Duration, duration
 
 HEARTBEAT_S = 5
@@ -72,16 +71,7 @@ class Driver(Listening):
     def __init__(self, settings: Settings, context: Context) -> None:
         codes = ",".join(sorted({*KNOWN, *settings.kinds}))
         query = f"action=attach&codes=[{codes}]&heartbeat={HEARTBEAT_S}"
-        super().__init__(settings, context, f"/cgi-bin/eventManager.cgi?{query}")
-        self._alarms = Alarms(context, KNOWN, settings)
-
-    async def observations(self) -> AsyncIterator[Delivery]:
-        """Every alarm, at once."""
-        async for part in self.parts():
-            for alarm in self._read(part):
-                told = delivery(self._alarms.events(alarm))
-                if told is not None:
-                    yield told
+        super().__init__(settings, context, f"/cgi-bin/eventManager.cgi?{query}", KNOWN)
 
     def _read(self, part: Part) -> list[Alarm]:
         text = part.body.decode("utf-8", "replace").strip()

@@ -28,13 +28,12 @@ quoted in public programs and captures of such cameras (fireDetection: FireRegio
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
-from drivers.camera.alarms import Alarm, Alarms, CameraSettings, Listening, delivery
+from drivers.camera.alarms import Alarm, CameraSettings, Listening
 from drivers.camera.parts import Part
 from gateway.contracts import Context
 from gateway.errors import BadReply
-from gateway.model import Delivery
 from gateway.web.plainxml import Element, read
 
 TARGET = "/ISAPI/Event/notification/alertStream"
@@ -67,16 +66,7 @@ class Driver(Listening):
     """Yields an event for each alarm."""
 
     def __init__(self, settings: Settings, context: Context) -> None:
-        super().__init__(settings, context, TARGET, closing=b"</EventNotificationAlert>")
-        self._alarms = Alarms(context, KNOWN, settings)
-
-    async def observations(self) -> AsyncIterator[Delivery]:
-        """Every alarm, at once."""
-        async for part in self.parts():
-            for alarm in self._read(part):
-                told = delivery(self._alarms.events(alarm))
-                if told is not None:
-                    yield told
+        super().__init__(settings, context, TARGET, KNOWN, closing=b"</EventNotificationAlert>")
 
     def _read(self, part: Part) -> list[Alarm]:
         health = self._context.health

@@ -18,7 +18,7 @@ from typing import Self
 
 from drivers.decode.frames import Request, exception_words
 from drivers.decode.plan import Frame
-from drivers.decode.registers import sample_of
+from drivers.decode.registers import Raw, sample_of
 from drivers.decode.sample import whole_ms
 from drivers.line.bus import GATEWAY_SILENT, Bus
 from drivers.line.scan import scan
@@ -298,6 +298,9 @@ class Driver:
         self._tell(table)
         if any(not isinstance(words, str) for words in poll.raw.values()):
             self._health.good(self._clock, slug)
+            self._health.raw(
+                slug, self._clock.now(), "\n".join(f"{name}: {_words(raw)}" for name, raw in poll.raw.items())
+            )
         if poll.problems:
             self._health.bad(f"{slug} (unit {unit.address}): {'; '.join(poll.problems)}", slug)
         return Delivery(unit.readings(poll, self._clock.now(), self._context.quantities))
@@ -312,3 +315,8 @@ class Driver:
         said = f"periods stretched {table.stretch:.1f}x: the line is too slow for what it is asked"
         if self._health.notes.get("periods") != said:
             self._health.notes["periods"] = said
+
+
+def _words(raw: Raw) -> str:
+    """What stood in some registers, in hex; or why they were not to be had."""
+    return raw if isinstance(raw, str) else " ".join(f"{int(word):04x}" for word in raw)

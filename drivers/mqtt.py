@@ -32,7 +32,7 @@ from drivers.decode.intake import EXPLAIN_THEMSELVES, SHELF, Intake, Word, liste
 from drivers.decode.messages import Message
 from gateway import plugins
 from gateway.broker import BrokerSettings
-from gateway.contracts import Context, Device, Exchange, Found
+from gateway.contracts import LONGEST_RAW, Context, Device, Exchange, Found
 from gateway.errors import BadReply, Lost, SettingsError
 from gateway.model import Delivery
 from gateway.mqtt import LARGEST_PAYLOAD_BYTES, Connection, Incoming
@@ -264,6 +264,7 @@ class Driver:
             health.received += 1  # known, but nothing that has just been heard from the device
         else:
             health.good(self._context.clock, word.device)
+            health.raw(word.device, received, incoming.payload[:LONGEST_RAW].decode("utf-8", "replace"))
         note = f"{word.device} diagnostics"
         health.notes.pop(note, None)
         diagnostics = [text for sample in word.samples for text in sample.diagnostics]

@@ -26,6 +26,7 @@ from drivers.sight.wire import ROOT, Child, Unit, Wire
 from gateway.cameras import Eyes, spoken
 from gateway.contracts import Context
 from gateway.errors import BadReply, Fault, Lost, SettingsError
+from gateway.evidence.pictures import UNIT_FOLDER
 from gateway.files import nearest
 from gateway.model import Delivery
 from gateway.schema import Duration
@@ -86,6 +87,8 @@ def plan_of(settings: Settings, context: Context) -> dict[str, Any]:
     now = context.clock.now().astimezone(context.zone)
     offset = now.utcoffset() or timedelta(0)
     whole = spoken(settings)
+    if settings.worker == "unit":  # another user: evidence lies where both can reach it
+        whole["evidence"] = {"folder": str(UNIT_FOLDER), **whole["evidence"]}
     return {
         "eyes": {key: whole[key] for key in Eyes.model_fields},
         "state_dir": str(context.state_dir.resolve()),

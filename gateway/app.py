@@ -28,16 +28,23 @@ from gateway.api.plain import alert_json, event_json, reading_json
 from gateway.bus import Bus
 from gateway.changes import Changes
 from gateway.clock import Clock
-from gateway.contracts import Channel, Context, Device, SinkContext, SourceHealth
+from gateway.contracts import Actuator, Channel, Context, Device, SinkContext, SourceHealth
 from gateway.deriver import Deriver
 from gateway.doctor import examine
 from gateway.evidence.pictures import Place
+from gateway.evidence.warden import Warden
 from gateway.herald import Herald
 from gateway.judgement import Judgement
 from gateway.latest import Latest
-from gateway.model import Delivery, Flag, Order, OrderState, Tick
+from gateway.linkage.actuators import actuator
+from gateway.linkage.faults import cameras_of
+from gateway.linkage.lanes import CameraLane, OutputLane
+from gateway.linkage.switchboard import Switchboard
+from gateway.linkage.wishes import CAMERAS, OUTPUT
+from gateway.model import Delivery, Event, Flag, Order, OrderState, Tick
 from gateway.orders.desk import Desk
 from gateway.orders.watch import Watch
+from gateway.outputs import Output
 from gateway.quality.grader import Grader
 from gateway.rules.telling import confirmation
 from gateway.settings import DeviceSettings, Pace
@@ -101,7 +108,9 @@ class House:
             changed=self._order_changed,
         )
         self.watch = Watch(self.orders, self.herald.codes)
+        self.warden = Warden(state_dir, clock, lambda: self.evidence)
         self.herald.woken = self.watch.wake
+        self.outputs = Switchboard(clock, self._write_down)
         self.answers = Answers(
             self,
             self.orders,
@@ -165,7 +174,10 @@ class House:
         self.herald.stand(rulebook.standing)
         self.herald.codes.learn(await asyncio.to_thread(self.journal.change, lambda book: book.codes.all()))
         await self.spine.tell(closed)
-        self.herald.inbox.begin(asyncio.get_running_loop(), self.answers.take)
+        loop = asyncio.get_running_loop()
+        self.herald.inbox.begin(loop, self.answers.take)
+        self.herald.acting = lambda site: self._acting(site, loop)
+        await self.outputs.apply(self._switches(self.site))
         self._apply_sinks(self.site)
         await asyncio.to_thread(self.herald.apply, self.site)
         async with asyncio.TaskGroup() as outer:
@@ -177,6 +189,8 @@ class House:
                 group.create_task(api.serve(), name="api")
                 ticking = group.create_task(self._tick(), name="tick")
                 watching = group.create_task(self.watch.run(), name="orders")
+                tidying = group.create_task(self.warden.run(), name="evidence")
+                switching = group.create_task(self.outputs.run(), name="outputs")
                 if not await self.sources.opened(5.0):
                     _log.warning("a source is still opening after 5 s; going on")
                 ready()
@@ -185,9 +199,12 @@ class House:
                 await stop.wait()
                 systemd.notify("STOPPING=1")
                 _log.info("stopping")
+                switching.cancel()
+                await self.outputs.close()
                 await self.sources.stop()
                 ticking.cancel()
                 watching.cancel()
+                tidying.cancel()
                 self.herald.inbox.stop()
                 api.stop()
             self.bus.close()
@@ -219,6 +236,7 @@ class House:
             self._judge_anew(self.spine)
         outcome: dict[str, Any] = {"sources": await self.sources.apply(self._group, _wanted(site))}
         outcome["sinks"] = await asyncio.to_thread(self._apply_sinks, site)
+        outcome["outputs"] = await self.outputs.apply(self._switches(site))
         outcome["channels"] = await asyncio.to_thread(self.herald.apply, site)
         outcome["needs_restart"] = fixed
         _log.info("reloaded %s", json.dumps(outcome))
@@ -254,6 +272,8 @@ class House:
             "clock": {"trusted": self.clock.trusted(), "now": self.clock.now().isoformat()},
             "alerts": self.alerts(),
             "channels": self.herald.status(),
+            "evidence": self.warden.status(),
+            "outputs": self.outputs.status(),
             "rules": {
                 "rules": len(self.site.rules.plans),
                 "judged": len(self.spine.rulebook) if self.spine else 0,
@@ -303,12 +323,14 @@ class House:
     def status_of(self, slug: str) -> dict[str, Any]:
         """One device: how long it has been silent, its last complaint, its readings by quality since the start."""
         one = self._devices_status(self.clock.monotonic())[slug]
+        health = self.sources.health.get(self.site.devices[slug].settings.source)
+        raw = health.raws.get(slug) if health else None
         counts: Mapping[Flag, int] = self.spine.counts.get(slug, {}) if self.spine else {}
         return {
             "age_s": one["age_s"],
             "error": one["error"],
             "counts": {flag.name: number for flag, number in counts.items()},
-            "raw": None,
+            "raw": None if raw is None else {"at": raw[0].isoformat(), "text": raw[1]},
         }
 
     async def acknowledge(self, rule: str, target: str, by: str) -> bool:
@@ -324,6 +346,36 @@ class House:
             return False
         await self.herald.acknowledge(rule, target, by)
         return True
+
+    async def _write_down(self, event: Event) -> None:
+        await self.journal.append(Delivery((event,)))
+        self.changes.note((event,))
+
+    def _switches(self, site: Site) -> dict[str, tuple[Output, Callable[[], Actuator]]]:
+        """Every output of the site and how the way to it is made."""
+        channels = {name: plugin.settings for name, plugin in site.channels.items()}
+
+        def way(output: Output) -> Callable[[], Actuator]:
+            return lambda: actuator(output, find=self.sources.driver, channels=channels, clock=self.clock)
+
+        return {name: (output, way(output)) for name, output in site.village.outputs.items()}
+
+    def _acting(
+        self, site: Site, loop: asyncio.AbstractEventLoop
+    ) -> dict[str, tuple[object, Callable[[], Channel]]]:
+        """Outputs and cameras as channels of the outbox."""
+
+        def lane(name: str) -> Callable[[], Channel]:
+            return lambda: OutputLane(name, self.outputs, loop)
+
+        lanes: dict[str, tuple[object, Callable[[], Channel]]] = {
+            f"{OUTPUT}{name}": (output, lane(name)) for name, output in site.village.outputs.items()
+        }
+        owners = {camera: name for name, one in site.sources.items() for camera in cameras_of(one)}
+        if owners:
+            find = lambda camera: self.sources.driver(owners.get(camera, ""))  # noqa: E731  # a name for one line
+            lanes[CAMERAS] = (owners, lambda: CameraLane(find, loop))
+        return lanes
 
     async def _order_changed(self, order: Order) -> None:
         """Who looks on sees it; the desk of alerts knows how far the job is."""
@@ -475,10 +527,11 @@ class House:
 
     def _close_store(self) -> None:
         lanes = self.herald.lanes()
-        with ThreadPoolExecutor(max_workers=1 + len(self.forwarders) + len(lanes)) as together:
+        with ThreadPoolExecutor(max_workers=2 + len(self.forwarders) + len(lanes)) as together:
             for lane in lanes:
                 together.submit(lane.stop)
             together.submit(self.herald.inbox.join)
+            together.submit(self.herald.receipts.stop)
             for _, forwarder in self.forwarders.values():  # each may take seconds: a request is in its hand
                 together.submit(forwarder.stop)
         self.journal.close()

@@ -46,6 +46,11 @@ class Listener:
         self._arrived.set()
         return True
 
+    def leave(self) -> None:
+        """He has gone: what waits is for nobody."""
+        self._waiting.clear()
+        self.end()
+
     def end(self) -> None:
         """What waits is the last."""
         self.ended = True

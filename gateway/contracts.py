@@ -35,6 +35,9 @@ class Device:
         return self.settings.period or (self.model.interval if self.model else timedelta(minutes=10))
 
 
+LONGEST_RAW = 2000  # letters
+
+
 @dataclass(slots=True)
 class SourceHealth:
     """What one source has done so far; written by its driver and its supervisor, read by status and metrics.
@@ -54,6 +57,7 @@ class SourceHealth:
         device_errors: Per device: its last error in words; gone after the next good message.
         notes: Facts a person should read, e.g. "periods stretched 1.8x".
         memory: What the driver itself must still know when it is opened again; nobody else looks at it.
+        raws: Per device: when and what it said last, as it came.
     """
 
     state: str = "opening"
@@ -71,6 +75,11 @@ class SourceHealth:
     device_errors: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     memory: dict[str, object] = field(default_factory=dict, repr=False)
+    raws: dict[str, tuple[datetime, str]] = field(default_factory=dict, repr=False)
+
+    def raw(self, device: str, at: datetime, text: str) -> None:
+        """What a device has just said, as it came, for a person who wonders; only the last is kept."""
+        self.raws[device] = at, text[:LONGEST_RAW]
 
     def good(self, clock: Clock, device: str | None = None) -> None:
         """Something was heard and understood."""
@@ -357,3 +366,43 @@ class Receipted(Protocol):
 
     def receipt(self, notice: Notice, at: datetime, provider_id: str) -> Delivered | DeliveryError | None:
         """What became of a message handed over at that time; ``None``: not known yet. Raises DeliveryError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that a thing shall do.
+
+    Attributes:
+        id: Ours; the same when it is tried again.
+        what: ``switch``: be on or off. ``look``: a camera turns to a preset and, if asked, takes a picture.
+        on: Of a switch. for_s: For how long it shall be on [s]. text: What a loudspeaker or a screen says meanwhile.
+        camera: Who looks. preset: Where to; empty: where it looks now. snapshot: And a picture of it.
+    """
+
+    id: str
+    what: Literal["switch", "look"]
+    on: bool = False
+    for_s: float = 0.0
+    text: str = ""
+    camera: str = ""
+    preset: str = ""
+    snapshot: bool = False
+
+
+@runtime_checkable
+class Actuator(Protocol):
+    """Something that acts. A driver that is one is asked for the cameras of its source (``look``)."""
+
+    async def act(self, act: Act) -> str:
+        """Done when it returns, with what the far side said; for a picture the id of the evidence.
+
+        The same act twice does what it does once. Raises Lost or BadReply (again later) or a DeliveryError.
+        """
+
+
+@runtime_checkable
+class CoilWriter(Protocol):
+    """A running driver that writes what its own list allows (Modbus)."""
+
+    async def write(self, unit: int, address: int, value: int, kind: str = "holding") -> None:
+        """One register or coil; raises SettingsError (not allowed), BadReply or Lost."""

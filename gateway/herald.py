@@ -17,13 +17,17 @@ from gateway.contracts import Channel, ChannelContext
 from gateway.errors import StoreError
 from gateway.evidence.pictures import Place, to_show
 from gateway.evidence.pictures import place_of as evidence_at
+from gateway.linkage.faults import cameras_of
+from gateway.linkage.wishes import Wishes
 from gateway.model import AlertChange, AlertState, Delivery, Fact, Outgoing, Severity, Telling
 from gateway.names import roster_of
 from gateway.notify.codes import Codes
 from gateway.notify.inbox import Inbox
 from gateway.notify.lists import lists_of
 from gateway.notify.outbox import CLOCK_STEP_S, Lane, Outbox
+from gateway.notify.receipts import Receipts
 from gateway.notify.teller import Teller
+from gateway.places import place_of
 from gateway.rules.telling import acknowledged
 from gateway.site import GATEWAY, Plugin, Site, load_words
 from gateway.store.journal import Journal
@@ -34,6 +38,7 @@ from gateway.words import Language, Words
 LOOKED_BACK = timedelta(
     minutes=15
 )  # an event may be that much older than the alert it raises (or its clock ahead)
+SILENCING = frozenset({"shelved", "maintenance", "suppressed"})  # what also keeps a siren still
 TRIAL = "test"  # the rule under which a test message stands in the outbox
 TRIAL_KEEPS = timedelta(minutes=10)
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -64,6 +69,9 @@ class Herald:
         self.codes.page = site.village.answers.page or ""
         self.inbox = Inbox()
         self.woken: Callable[[], None] = lambda: None
+        self.receipts = Receipts(journal, clock, self._outbox.wake)
+        self.acting: Callable[[Site], Mapping[str, tuple[object, Callable[[], Channel]]]] = lambda _: {}
+        self._wishes = wishes_of(site)
         self._jobs = _jobs_of(site)
         self.desk = Desk(self._new_teller(site))
         self._shown = self._what_can_be_shown(site)
@@ -76,6 +84,7 @@ class Herald:
         self._lists = lists_of(roster_of(site.village), site.village.devices, self._words)
         self.codes.page = site.village.answers.page or ""
         self._jobs = _jobs_of(site)
+        self._wishes = wishes_of(site)
         self.desk.teller = self._new_teller(site)
         self._shown = self._what_can_be_shown(site)
 
@@ -99,11 +108,16 @@ class Herald:
 
         outcome = self._outbox.apply(
             {
-                name: ((plugin.settings, title, language), builder(name, plugin))
-                for name, plugin in site.channels.items()
+                **{
+                    name: ((plugin.settings, title, language), builder(name, plugin))
+                    for name, plugin in site.channels.items()
+                },
+                **self.acting(site),
             }
         )
-        self.inbox.apply({lane.name: lane.channel for lane in self._outbox.lanes()})
+        channels = {lane.name: lane.channel for lane in self._outbox.lanes()}
+        self.inbox.apply(channels)
+        self.receipts.apply(channels)
         return outcome
 
     async def recall(self) -> None:
@@ -112,7 +126,17 @@ class Herald:
 
     def hear(self, changes: Sequence[AlertChange], now: datetime) -> Outcome:
         """What changes of alerts cause in the outbox."""
-        return self._coded(self.desk.hear(changes, now, self._outbox.broken))
+        outcome = self._coded(self.desk.hear(changes, now, self._outbox.broken))
+        outcome.tellings.extend(self._acts(changes, now))
+        return outcome
+
+    def _acts(self, changes: Sequence[AlertChange], now: datetime) -> Iterator[Telling]:
+        """What is done beside telling people, unless somebody has put the alert aside or something hides it."""
+        for change in changes:
+            held = {one["kind"] for one in self.desk.masks_of(change.rule, change.target, now)}
+            telling = self._wishes.telling(change, now)
+            if telling is not None and (change.after is AlertState.NORMAL or held.isdisjoint(SILENCING)):
+                yield telling
 
     def tick(self, now: datetime) -> Outcome:
         """What the passing of time causes there; a step of the clock causes nothing."""
@@ -176,7 +200,7 @@ class Herald:
             found.append(
                 {
                     **one,
-                    "reason_zh": self.desk.teller.reason(facts, "zh", one["reason"]),
+                    "reason_zh": self.desk.teller.wording.reason(facts, "zh", one["reason"]),
                     "told": told,
                     "acknowledged": taken,
                     "masks": held,
@@ -210,7 +234,7 @@ class Herald:
         """Somebody has taken an open alert on; on the disk when this returns. Raises Unavailable."""
         now = self._clock.now()
         outcome = self.desk.acknowledge(rule, target, by, now)
-        outcome.events.append(acknowledged(rule, target, by, now))
+        outcome.events.append(acknowledged(rule, target, by, now, self.desk.since(rule, target)))
         await self._written(outcome)
 
     async def shelve(self, rule: str, target: str, until: datetime, by: str, why: str) -> str:
@@ -318,6 +342,18 @@ class Herald:
             zone=site.village.site.zone,
             quantities=site.quantities,
         )
+
+
+def wishes_of(site: Site) -> Wishes:
+    """What the site's rules do beside telling people."""
+    places = {slug: place_of(device.settings) for slug, device in site.devices.items()}
+    cameras = {slug: places.get(slug) for source in site.sources.values() for slug in cameras_of(source)}
+    return Wishes(
+        {plan.rule.id: plan.rule for plan in site.rules.plans},
+        site.village.outputs,
+        places,
+        cameras,
+    )
 
 
 def _jobs_of(site: Site) -> frozenset[str]:

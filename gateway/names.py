@@ -34,6 +34,8 @@ def name_faults(document: files.Document, village: Village) -> list[Fault]:
         "cell": village.cells,
         "person": village.people,
         "channel": village.channels,
+        "source": village.sources,
+        "output": village.outputs,
         "role": roles | {shift.role for shift in village.duty.rota if shift.role},
     }
     for kind, name, where in _uses(village):
@@ -94,6 +96,7 @@ def _uses(village: Village) -> Iterator[tuple[str, str, files.Where]]:
     for slug, person in village.people.items():
         for index, contact in enumerate(person.channels):
             yield "channel", contact.channel, ("people", slug, "channels", index, "channel")
+    yield from _used_by_outputs(village)
     duty = village.duty
     for index, shift in enumerate(duty.rota):
         where: files.Where = ("duty", "rota", index)
@@ -114,6 +117,13 @@ def _uses(village: Village) -> Iterator[tuple[str, str, files.Where]]:
     for slug, group in duty.groups.items():
         yield from _all("person", group.people, ("duty", "groups", slug, "people"))
         yield from _all("role", group.roles, ("duty", "groups", slug, "roles"))
+
+
+def _used_by_outputs(village: Village) -> Iterator[tuple[str, str, files.Where]]:
+    for slug, output in village.outputs.items():
+        yield from _all("source", [output.source], ("outputs", slug, "source"))
+        yield from _all("channel", [output.channel], ("outputs", slug, "channel"))
+        yield from _all("output", output.interlock, ("outputs", slug, "interlock"))
 
 
 def _all(

@@ -21,6 +21,7 @@ from gateway.errors import Fault, SettingsError
 
 Way = tuple[str | int, ...]  # numbers lead into lists; one behind the end makes a new item
 _INDENT = 2
+_PLAIN = re.compile(r"[\w./%](?:[\w./%+() -]*[\w./%)])?")  # what needs no quotes anywhere, whoever reads it
 _DASH = re.compile(r"^( *)[^ #].*:\s*(?:#.*)?\n(?: *(?:#.*)?\n)*( *)- ", re.MULTILINE)
 
 
@@ -133,9 +134,10 @@ def _spliced(text: str, document: files.Document, way: Way, value: Any) -> str:
         return _begun(lines, document, way, value)
     dash = _dash_of(text)
     if way[-1] in names:
-        if value is None and len(names) == 1 and len(way) > 1:
-            raise ValueError("the last of its kind: the section goes, too")
         start, end, column = _extent(lines, document, way)
+        if value is None and len(names) == 1 and len(way) > 1:
+            head = document.lines[way[:-1]] - 1
+            lines[head] = _emptied(lines[head], around)
         block = "".join(_moved(line, column) for line in lines[start:end])
         new = "" if value is None else _edited(block, way[-1], value, dash)
     else:
@@ -148,16 +150,34 @@ def _spliced(text: str, document: files.Document, way: Way, value: Any) -> str:
     return "".join([*lines[:start], *indented, *lines[end:]])
 
 
+def _emptied(head: str, around: Any) -> str:
+    """The line of a section that has nothing in it any more."""
+    found = re.fullmatch(r"(\s*[^#]*?:)(\s*(?:#.*)?\n)", head)
+    if found is None:
+        raise ValueError("its section does not begin a line")
+    return f"{found[1]} {'[]' if isinstance(around, list) else '{}'}{found[2]}"
+
+
 def _begun(lines: Sequence[str], document: files.Document, way: Way, value: Any) -> str:
-    """A section that was not there yet, at the end of the file."""
-    if len(way) < 2 or way[0] in (document.data or {}) or value is None or isinstance(way[-1], int):
-        if len(way) == 1 and value is not None:
-            return "".join([*lines, "\n", _fresh(way[0], value, _dash_of("".join(lines)), flow=False)])
+    """The first entry of a section: below its line, or a section at the end of the file that was not there yet."""
+    if value is None:
+        raise ValueError("there is nothing to take away")
+    text = "".join(lines)
+    if way[:-1] in document.lines and len(way) > 1:
+        at = document.lines[way[:-1]] - 1
+        head = re.fullmatch(r"( *)([^#]*?:) *(?:\[ *\]|\{ *\}|~|null)?((?: +#.*)?\n)", lines[at])
+        if head is None:
+            raise ValueError("the section stands there in another shape")
+        dash = _dash_of(text)
+        deeper = " " * (len(head[1]) + (dash if isinstance(way[-1], int) else _INDENT))
+        new = [deeper + line for line in _fresh(way[-1], value, dash, flow=False).splitlines(keepends=True)]
+        return "".join([*lines[:at], head[1] + head[2] + head[3], *new, *lines[at + 1 :]])
+    if way[0] in (document.data or {}) or isinstance(way[-1], int):
         raise ValueError("the section stands there in another shape")
     nested: Any = value
     for key in reversed(way[1:]):
         nested = {key: nested}
-    return "".join([*lines, "\n", _fresh(way[0], nested, _dash_of("".join(lines)), flow=False)])
+    return text + "\n" + _fresh(way[0], nested, _dash_of(text), flow=False)
 
 
 def _extent(lines: Sequence[str], document: files.Document, way: Way) -> tuple[int, int, int]:
@@ -241,7 +261,7 @@ def _whole(text: str, document: files.Document, way: Way, value: Any) -> str:
             outer = root
             for key in way[: depth - 1]:
                 outer = outer[key]
-            outer[way[depth - 1]] = _made({}, flow=True)
+            outer[way[depth - 1]] = _made(inner, flow=True)
     elif isinstance(way[-1], int) and way[-1] == len(place):
         place.fa.set_block_style()
         place.append(_made(value, flow=False))
@@ -336,7 +356,7 @@ def _made(value: Any, *, flow: bool, shallow: bool = False) -> Any:
             listed.fa.set_flow_style()
         return listed
     if isinstance(value, str):
-        plain = files.scalar(value, quoted=False) == value and value and "\n" not in value
-        return PlainScalarString(value) if plain and value.isprintable() else DoubleQuotedScalarString(value)
+        plain = files.scalar(value, quoted=False) == value and _PLAIN.fullmatch(value) is not None
+        return PlainScalarString(value) if plain else DoubleQuotedScalarString(value)
     words = {None: "null", True: "true", False: "false"}
     return PlainScalarString(words[value] if value is None or isinstance(value, bool) else repr(value))

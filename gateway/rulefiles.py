@@ -87,6 +87,12 @@ def load_rules(
             _read(files.read_draft(path, drafts or {}), quantities, said, written, faults)
         except SettingsError as error:
             faults += error.faults
+    for name, one in written.items():
+        parent = one.rule.parent
+        if parent is not None and parent not in written and parent not in said:
+            near = files.nearest(parent, list(written))
+            key = f"{name}.parent"
+            faults.append(Fault(str(one.path), one.line, key, f"no rule is called {parent!r}", near))
     chosen = settings or RulesSettings()
     surroundings = around or Surroundings(quantities)
     for key in ("disable", "enable"):

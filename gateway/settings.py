@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from gateway.outputs import Output
 from gateway.people import DutySettings, Person
 from gateway.places import Cell
 from gateway.quantities import Checks
@@ -339,6 +340,7 @@ class Village(Strict):
     duty: DutySettings = DutySettings()
     orders: OrderSettings = OrderSettings()
     answers: AnswerSettings = AnswerSettings()
+    outputs: dict[Slug, Output] = Field(default_factory=dict)
     sinks: dict[Slug, SinkSettings] = Field(default_factory=dict)
     channels: dict[Slug, ChannelSettings] = Field(default_factory=dict)
     reports: ReportSettings = ReportSettings()

@@ -18,6 +18,7 @@ from gateway import files, plugins
 from gateway.catalogue import Catalogue, DeviceModel
 from gateway.contracts import Device
 from gateway.errors import Fault, SettingsError
+from gateway.linkage.faults import linkage_faults
 from gateway.names import holidays_of, name_faults
 from gateway.quantities import Quantities, Quantity
 from gateway.rulefiles import Rules, load_rules, rule_files
@@ -124,6 +125,7 @@ def load_site(path: Path, drafts: Mapping[Path, bytes] | None = None) -> Site:
             drafts=tried,
         ),
     )
+    faults += linkage_faults(document, village, sources, rules)
     if faults or rules is None:
         raise SettingsError(*faults)
     return Site(file, village, quantities, catalogue, dirs, sources, sinks, channels, devices, rules)

@@ -40,6 +40,7 @@ class _Running:
     health: SourceHealth
     task: asyncio.Task[None]
     opened: asyncio.Event
+    driver: Driver | None = None
 
 
 class Sources:
@@ -63,6 +64,11 @@ class Sources:
     def health(self) -> dict[str, SourceHealth]:
         """What each source has done so far."""
         return {name: running.health for name, running in self._running.items()}
+
+    def driver(self, name: str) -> Driver | None:
+        """The driver of a source while it is open: whoever wants something of a line asks the one that owns it."""
+        running = self._running.get(name)
+        return running.driver if running is not None and running.health.state == "open" else None
 
     async def apply(self, group: asyncio.TaskGroup, wanted: dict[str, Wanted]) -> dict[str, list[str]]:
         """Make the running sources what they should be.
@@ -108,6 +114,8 @@ class Sources:
             driver: Driver = want.plugin.module.Driver(
                 want.plugin.settings, self._context(name, want, health)
             )
+            if name in self._running:
+                self._running[name].driver = driver
             return driver
 
         task = group.create_task(

@@ -117,6 +117,8 @@ STATUS: dict[str, Any] = {
     "sources": {"wire": {"state": "open", "last_error": "", "unknown": {}, "notes": {}}},
     "devices": {},
     "sinks": {},
+    "channels": {},
+    "alerts": [],
     "clock": {"trusted": True, "now": NOON.isoformat()},
     "bus": {"waiting": 0, "dropped": 0},
     "stalled": [],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -37,11 +38,12 @@ class FakeCamera:
     requests: list[str] = field(default_factory=list)
     proofs: list[str] = field(default_factory=list)
     right: int = 0
+    tls: ssl.SSLContext | None = None
     url: str = ""
 
     async def __aenter__(self) -> FakeCamera:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
+        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         self._over = asyncio.Event()
         return self
 
@@ -104,6 +106,8 @@ class FakeCamera:
         if not proof:
             return False
         self.proofs.append(proof)
+        if not proof.startswith("Digest "):
+            return False
         said = {
             k: q.replace('\\"', '"') if q else p
             for k, q, p in re.findall(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))', proof)

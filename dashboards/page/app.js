@@ -138,16 +138,9 @@ async function signedIn(session) {
   const wanted = localStorage.getItem("vg-lang") || session?.language;
   if (wanted && wanted !== w.lang()) await w.learn(wanted);
   app.site = await maybe("/api/v1/site").catch(() => null);
-  app.people = app.can("viewer") ? await peopleNames() : {};
+  app.people = (session && (await maybe("/board/data/band").catch(() => null))?.people) || {};
   if (app.site) w.setClock(new Date(w.now()).toISOString(), app.site.timezone);
   follow();
-}
-
-/** Slug -> name, for whoever may see the list; others see what the gateway writes into each page. */
-async function peopleNames() {
-  const answer = app.can("operator") ? await maybe("/api/v1/people").catch(() => null) : null;
-  const people = answer?.people || answer || {};
-  return Object.fromEntries((Array.isArray(people) ? people.map((one) => [one.slug, one]) : Object.entries(people)).map(([slug, one]) => [slug, one?.name || slug]));
 }
 
 async function signOut() {

@@ -104,11 +104,11 @@ function marker(pin, step) {
   const open = () => go(`device/${encodeURIComponent(one.device)}`);
   const loud = ["red", "orange", "yellow", "blue"].includes(one.state);
   const label = loud || step >= 0;
-  return h("g.pin", { key: one.device, class: `sev-${one.state}`, transform: `translate(${pin.x.toFixed(1)} ${pin.y.toFixed(1)})`, role: "link", tabindex: "0", "aria-label": `${one.name} ${stateWord(one.state)}`, onclick: open, onkeydown: (event) => event.key === "Enter" && open() },
+  return h("g.pin", { key: one.device, class: `sev-${one.state}`, transform: `translate(${pin.x.toFixed(1)} ${pin.y.toFixed(1)})`, role: "link", tabindex: "0", "aria-label": `${step >= 0 ? `${step + 1} ` : ""}${one.name} ${stateWord(one.state)}`, onclick: open, onkeydown: (event) => event.key === "Enter" && open() },
     h("title", `${one.name} · ${stateWord(one.state)} · ${w.agoS(one.heard_s)}`),
     h("g.pin-in", shape(one.state),
-    step >= 0 ? h("text.pin-step", { y: 6, "text-anchor": "middle" }, String(step + 1)) : h("use.pin-icon", { href: `/board/page/icons.svg#${DOMAIN_ICON[one.domain] || "radio"}`, x: -11, y: one.state === "orange" ? -6 : -11, width: 22, height: 22 }),
-    label ? h("text.pin-name", { y: 38, "text-anchor": "middle" }, one.name) : null));
+    step >= 0 ? h("text.pin-step", { y: 6, "text-anchor": "middle", "aria-hidden": "true" }, String(step + 1)) : h("use.pin-icon", { href: `/board/page/icons.svg#${DOMAIN_ICON[one.domain] || "radio"}`, x: -11, y: one.state === "orange" ? -6 : -11, width: 22, height: 22 }),
+    label ? h("text.pin-name", { y: 38, "text-anchor": "middle", "aria-hidden": "true" }, [...one.name].length > 9 ? `${[...one.name].slice(0, 8).join("")}…` : one.name) : null));
 }
 
 function shape(state) {

@@ -204,11 +204,16 @@ def _cameras(scene: Scene) -> dict[str, Any] | None:
     ]
     last = seen[0] if seen else None
     return _tile(
-        scene, "camera", slugs, main=None, seen=len(seen), kinds=dict(Counter(event.kind for event in seen).most_common(4)),
-        last=None if last is None else {
-            "kind": last.kind, "at": last.at.isoformat(), "place": scene.devices[last.source].settings.name or last.source,
-        },
-    )  # fmt: skip
+        scene,
+        "camera",
+        slugs,
+        main=None,
+        seen=len(seen),
+        kinds=dict(Counter(event.kind for event in seen).most_common(4)),
+        last=None
+        if last is None
+        else {"kind": last.kind, "at": last.at.isoformat(), "place": scene.card(last.source)["name"]},
+    )
 
 
 def _extreme(

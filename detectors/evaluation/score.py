@@ -1,9 +1,9 @@
 """Events against truth. Pure.
 
-A truth is found by the first alarm of its kind within its window; further alarms of that kind in the clip belong to
-it. Everything else that was said is a false alarm: in clips without a truth, and in the others before or beside it. A
-rate per hour is told of the clips without a truth only; with no false alarm in them it is known to be below 3 divided
-by their hours, with 95 % confidence, and no better than that.
+A truth is found by the first alarm of its kind within its time; further alarms of that kind in the clip belong to it.
+One that comes later than that was late: not found, and not false. Everything else that was said is a false alarm: in
+clips without a truth, and in the others before or beside it. A rate per hour is told of the clips without a truth only;
+with no false alarm in them it is known to be below 3 divided by their hours, with 95 % confidence, and no better.
 
 Source: vision reference 5.
 """
@@ -46,7 +46,7 @@ class Outcome:
     Attributes:
         truth: What happens. seconds: How long the clip is.
         found_s: When the alarm came that found it; ``None``: none did.
-        level: The most that was said of the truth: ``alarm``, ``review``, ``candidate`` or empty.
+        level: The most that was said of the truth: ``alarm``, ``late``, ``review``, ``candidate`` or empty.
         false: Kinds of the false alarms.
         reviews: Items worth a look that are not the truth. candidates: Mere candidates that are not.
         ms: Per picture, on this machine.
@@ -68,6 +68,7 @@ class Report:
 
     truths: int
     found: int
+    late: int
     noticed: int
     false: int
     false_in_quiet: int
@@ -96,17 +97,14 @@ def outcome(
         ms: Per picture.
     """
     here = truth if truth.kind in set(findable) else Truth(truth.file, truth.path, "", None, truth.note)
-    start, end = here.window()
-    mine = [one for one in said if here.answered_by(one.kind) and start <= one.stream_s]
-    first = next((one for one in mine if one.alarm and one.stream_s <= end), None)
-    within = [one for one in mine if one.stream_s <= end]
-    level = _level(within)
-    others = [one for one in said if one not in mine or (first is None and one.stream_s > end)]
+    mine = [one for one in said if here.answered_by(one.kind) and here.begun(one.stream_s)]
+    first = next((one for one in mine if one.alarm and here.in_time(one.kind, one.stream_s)), None)
+    others = [one for one in said if one not in mine]
     return Outcome(
         here,
         seconds,
         None if first is None else first.stream_s,
-        level,
+        _level(mine, here),
         tuple(one.kind for one in others if one.alarm),
         sum(one.state == "confirmed" and one.review for one in others),
         sum(one.state == "candidate" for one in others),
@@ -131,6 +129,7 @@ def report(outcomes: Sequence[Outcome]) -> Report:
     return Report(
         truths=len(truths),
         found=len(found),
+        late=sum(one.level == "late" for one in truths),
         noticed=sum(bool(one.level) for one in truths),
         false=false,
         false_in_quiet=in_quiet,
@@ -171,9 +170,9 @@ def plain(outcomes: Sequence[Outcome], whole: Report) -> dict[str, object]:
     return {"clips": clips, "report": rounded}
 
 
-def _level(said: Sequence[Said]) -> str:
+def _level(said: Sequence[Said], here: Truth) -> str:
     if any(one.alarm for one in said):
-        return "alarm"
+        return "alarm" if any(one.alarm and here.in_time(one.kind, one.stream_s) for one in said) else "late"
     if any(one.state == "confirmed" for one in said):
         return "review"
     return "candidate" if any(one.state == "candidate" for one in said) else ""

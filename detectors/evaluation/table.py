@@ -21,7 +21,8 @@ def lines(outcomes: Sequence[Outcome], whole: Report) -> Iterator[str]:
         )
     yield ""
     recall = _percent(", recall", whole.recall)
-    yield f"found       {whole.found} of {whole.truths} by an alarm, {whole.noticed} noticed at all{recall}"
+    late = f", {whole.late} late" if whole.late else ""
+    yield f"found       {whole.found} of {whole.truths} by an alarm{late}, {whole.noticed} noticed at all{recall}"
     yield f"alarms      {whole.false} false{_percent(', precision', whole.precision)}"
     if whole.delay_median_s is not None:
         yield f"delay       median {whole.delay_median_s:.1f} s, worst {whole.delay_worst_s:.1f} s after the truth"

@@ -40,7 +40,7 @@ SEEN_BY: Mapping[str, frozenset[str]] = {
 """Truths that a detector can find beside one of its own name."""
 
 WITHIN_S: Mapping[str, float] = {"fire": 10, "smoke": 30, "thermal": 2, "collision": 5, "hit_and_run": 25}
-"""How long after the truth an event may come (vision reference 5); another kind: 30 s."""
+"""How long after the truth an event of a kind may come (vision reference 5); another kind: 30 s."""
 
 _NUMBER = re.compile(r"^~?\s*(\d+(?:\.\d+)?)\s*$")
 
@@ -62,11 +62,13 @@ class Truth:
     at_s: float | None
     note: str = ""
 
-    def window(self) -> tuple[float, float]:
-        """From when to when an event counts as having found it."""
-        if self.at_s is None:
-            return float("-inf"), float("inf")
-        return self.at_s - 1.0, self.at_s + WITHIN_S.get(self.kind, 30.0)
+    def begun(self, at_s: float) -> bool:
+        """Whether an event at that time can be about it: not more than a second before."""
+        return self.at_s is None or at_s >= self.at_s - 1.0
+
+    def in_time(self, kind: str, at_s: float) -> bool:
+        """Whether an event of that kind at that time found it in time."""
+        return self.begun(at_s) and (self.at_s is None or at_s <= self.at_s + WITHIN_S.get(kind, 30.0))
 
     def answered_by(self, kind: str) -> bool:
         """Whether an event of that kind says what happens here."""

@@ -5,8 +5,10 @@ Everything slow (clips, deletion) is done by one thread behind it, so that looki
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -35,6 +37,8 @@ from gateway.evidence.shelf import Shelf
 
 TIDY_S = 3600.0  # a day's evidence is gone within 24 h of its term (reliability reference P20)
 NICE = 10
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # that is what it is
+LEAST_FREE_BYTES = 500_000_000
 PARTING_S = 1.0  # a worker that is told to stop is killed after 5 s
 REOPEN_S = (5.0, 60.0)  # shortest and longest pause before a recorder is started again
 _NETWORK = frozenset({"rtsp", "rtsps", "http", "https"})
@@ -94,8 +98,16 @@ class Archive:
     def keep(
         self, camera: str, frame: Frame, sighting: Sighting, seen: Iterable[Detections] = ()
     ) -> str | None:
-        """Evidence of a sighting; its id once it is on the disk."""
-        return self._keepers[camera].keep(sighting, frame, seen)
+        """Evidence of a sighting; its id once it is on the disk.
+
+        A bug in keeping must not cost the alarm: it is written to the log and said in the heartbeat.
+        """
+        try:
+            return self._keepers[camera].keep(sighting, frame, seen)
+        except Exception as error:  # noqa: BLE001  # the worker's edge, as in eye.py
+            self._notes[f"{camera}.fault"] = f"{type(error).__name__}: {error}"[:200]
+            _log.exception("evidence not kept camera=%s kind=%s", camera, sighting.kind)
+            return None
 
     def tick(self, now_s: float) -> None:
         """A second has passed."""
@@ -276,6 +288,13 @@ def _script(entry: CameraEntry) -> bytes:
 
 
 def _ring_folder(settings: EvidenceSettings, state_dir: Path) -> Path:
-    """In memory where systemd gives us some, so that nothing uncovered ever reaches the card."""
+    """In memory where there is some: nothing uncovered reaches the card, and no card is worn out by 40 GB a day."""
+    if settings.ring is not None:
+        return settings.ring
     runtime = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    return settings.ring or (Path(runtime) / "ring" if runtime else state_dir / "ring")
+    if runtime:
+        return Path(runtime) / "ring"
+    if os.access(SHARED_MEMORY, os.W_OK) and shutil.disk_usage(SHARED_MEMORY).free > LEAST_FREE_BYTES:
+        own = hashlib.sha256(str(state_dir.resolve()).encode()).hexdigest()[:12]
+        return SHARED_MEMORY / f"village-ring-{own}"
+    return state_dir / "ring"

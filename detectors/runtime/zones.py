@@ -8,6 +8,7 @@ from shapely.geometry import Point, Polygon
 from shapely.geometry import box as rectangle
 
 from detectors.runtime.contracts import Box, Zone
+from gateway.errors import Fault, SettingsError
 
 
 class Zones:
@@ -35,6 +36,27 @@ class Zones:
     def first(self, names: Iterable[str], box: Box, preset: str = "", *, least: float = 0.5) -> str:
         """The first of these zones that holds at least that share of the box; empty when none does."""
         return next((name for name in names if self.share(name, box, preset) >= least), "")
+
+
+def require(zones: Mapping[str, Zone], /, **named: Iterable[str]) -> None:
+    """Every zone that settings name must be one of the camera's: a detector would look at nothing, and say nothing.
+
+    Args:
+        zones: Of the camera.
+        named: Key of the settings -> names that stand there.
+
+    Raises:
+        SettingsError: With every name that is none.
+    """
+    known = ", ".join(zones) or "none"
+    faults = [
+        Fault("", 0, key, f"no zone is called {name!r}", f"there is: {known}")
+        for key, names in named.items()
+        for name in names
+        if name not in zones
+    ]
+    if faults:
+        raise SettingsError(*faults)
 
 
 def overlap(one: Box, other: Box) -> float:

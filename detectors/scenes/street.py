@@ -80,12 +80,13 @@ class Story:
 
     Args:
         seed: Who passes when; the same seed tells the same story.
-        rows_per_s: How fast the wall grows.
+        rows_per_s: How fast the wall grows. wall_from_s: When somebody begins to build it.
     """
 
-    def __init__(self, seed: int = 1, rows_per_s: float = 0.1) -> None:
+    def __init__(self, seed: int = 1, rows_per_s: float = 0.1, wall_from_s: float = 0.0) -> None:
         chance = random.Random(seed)  # noqa: S311  # a story, not a secret
         self._rows_per_s = rows_per_s
+        self._wall_from_s = wall_from_s
         self._passing = [(start, chance.uniform(70, 110)) for start in _starts(chance, 9.0, 16.0)]
         self._walking = [(start, chance.uniform(20, 32)) for start in _starts(chance, 18.0, 30.0)]
 
@@ -94,7 +95,7 @@ class Story:
         now = stream_s % LOOP_S
         flame, smoke = _fire(now)
         actors = [*self._passers(now), *_crash(now), *self._walkers(now)]
-        wall = min(WALL_ROWS, int(stream_s * self._rows_per_s))
+        wall = min(WALL_ROWS, max(0, int((stream_s - self._wall_from_s) * self._rows_per_s)))
         return Moment(sorted(actors, key=lambda one: one.foot), flame, smoke, wall)
 
     def _passers(self, now: float) -> Iterator[Actor]:

@@ -16,10 +16,11 @@ from pydantic import Field
 
 from drivers.camera.line import Answer, Caller, PasswordRefused, ask
 from drivers.camera.parts import Part, Parts, boundary_of
+from drivers.decode.sample import whole_ms
 from gateway.contracts import Context
 from gateway.credentials import Secret, read_secret, secret_path
 from gateway.errors import BadReply, Lost, SettingsError
-from gateway.model import Delivery, Event
+from gateway.model import Delivery, Event, Reading, series_of
 from gateway.schema import Duration, Slug, Strict, duration
 from gateway.web.digest import Digest
 from gateway.web.door import Url
@@ -27,6 +28,8 @@ from gateway.web.door import Url
 LOCKED_S = (
     600.0  # cameras lock an account after a few wrong passwords, some for half an hour (ours: try seldom)
 )
+ONLINE = "online"
+ONLINE_S = 300.0  # between two words that it is there
 MOST_OPEN = 256  # alarms remembered at once
 
 
@@ -128,11 +131,26 @@ class Alarms:
 
 
 class Listening:
-    """A camera whose answer is a stream of alarms: open, read, cut into parts. What a part means the driver says."""
+    """A camera whose answer is a stream of alarms: open, read, cut into parts. What a part means the driver says.
+
+    Args:
+        settings: Of the source.
+        context: Of the source.
+        target: Path and query of the stream.
+        known: What the maker calls an alarm -> kind and score.
+        closing: What a text of this maker ends with.
+    """
 
     def __init__(
-        self, settings: CameraSettings, context: Context, target: str, *, closing: bytes = b""
+        self,
+        settings: CameraSettings,
+        context: Context,
+        target: str,
+        known: Mapping[str, tuple[str, float]],
+        *,
+        closing: bytes = b"",
     ) -> None:
+        self._alarms = Alarms(context, known, settings)
         self._settings = settings
         self._context = context
         self._target = target
@@ -169,8 +187,42 @@ class Listening:
         """Let the connection go."""
         await self._close()
 
-    async def parts(self) -> AsyncIterator[Part]:
-        """Every part, in order; Lost when nothing comes any more."""
+    async def observations(self) -> AsyncIterator[Delivery]:
+        """Every alarm at once; that the camera is there, now and each five minutes; that it is not, when it is lost."""
+        clock = self._context.clock
+        said = clock.monotonic()
+        for delivery in self._online(1.0):
+            yield delivery
+        try:
+            async for part in self._parts_heard():
+                for alarm in self._read(part):
+                    told = tuple(self._alarms.events(alarm))
+                    if told:
+                        yield Delivery(told)
+                if clock.monotonic() - said >= ONLINE_S:
+                    said = clock.monotonic()
+                    for delivery in self._online(1.0):
+                        yield delivery
+        except Lost:
+            for delivery in self._online(0.0):
+                yield delivery
+            raise
+
+    def _online(self, value: float) -> Iterator[Delivery]:
+        """Whether it is heard, for all its devices: an eye that sends nothing but alarms is silent for months."""
+        now = self._context.clock.now()
+        told = tuple(
+            Reading(series_of(device.slug, ONLINE), value, whole_ms(now), now)
+            for device in self._context.devices
+        )
+        if told:
+            yield Delivery(told)
+
+    def _read(self, part: Part) -> list[Alarm]:
+        """What a part says; the maker's own."""
+        raise NotImplementedError
+
+    async def _parts_heard(self) -> AsyncIterator[Part]:
         assert self._answer is not None, "opened with async with"
         async for piece in self._answer.pieces(self._settings.silence.total_seconds()):
             try:
@@ -204,9 +256,3 @@ class Listening:
         answer, self._answer = self._answer, None
         if answer is not None:
             await answer.close()
-
-
-def delivery(events: Iterator[Event]) -> Delivery | None:
-    """What goes on the bus; nothing when there is nothing."""
-    told = tuple(events)
-    return Delivery(told) if told else None

@@ -28,7 +28,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from drivers.simulation.actors import Actor
 from drivers.simulation.broker import HOST, EmbeddedBroker
 from drivers.simulation.envelopes import Message
-from drivers.simulation.probes import Probe, ProbeServer, commands_of, registers_of
+from drivers.simulation.probes import Probe, ProbeServer, Relays, commands_of, registers_of
 from drivers.simulation.story import Play
 from drivers.simulation.world import World
 from gateway.clock import Clock
@@ -90,6 +90,7 @@ class FarEnds:
         zone: tzinfo = VILLAGE_ZONE,
         mqtt_port: int = 0,
         modbus_port: int = 0,
+        relays: Mapping[int, Relays] | None = None,
     ) -> None:
         self._clock = clock
         self.speed = speed
@@ -104,7 +105,7 @@ class FarEnds:
         for actor in self.actors:
             actor.check()
         self.broker = EmbeddedBroker(mqtt_port)
-        self.probes = ProbeServer(self._units(), modbus_port)
+        self.probes = ProbeServer(self._units(), modbus_port, relays or {})
         self.tally = Tally()
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id="far-ends", protocol=mqtt.MQTTv311, clean_session=True

@@ -61,11 +61,35 @@ class Probe:
 
 
 @dataclass
+class Relays:
+    """A board of relays on the bus: coils that are written and read back.
+
+    Attributes:
+        coils: Address -> whether it is on; an address that is not here the board does not have.
+    """
+
+    coils: dict[int, bool]
+
+    def answer(self, request: bytes) -> bytes | None:
+        """The reply to function 1 or 5; ``None`` for any other."""
+        function, address, value = request[1], *struct.unpack(">HH", request[2:6])
+        if address not in self.coils:
+            return None
+        if function == 5 and value in {0x0000, 0xFF00}:
+            self.coils[address] = value == 0xFF00
+            return request[:6]
+        if function == 1 and value == 1:
+            return request[:2] + bytes((1, int(self.coils[address])))
+        return None
+
+
+@dataclass
 class ProbeServer:
     """Serves probes on a loopback port from ``async with`` until it is left.
 
     Attributes:
         units: Unit id -> probe.
+        relays: Unit id -> board of relays.
         port: 0 takes any free one.
         delay_s: How long a reply takes, as a serial line would.
         refused: Requests answered with an exception.
@@ -73,6 +97,7 @@ class ProbeServer:
 
     units: Mapping[int, Probe]
     port: int = 0
+    relays: Mapping[int, Relays] = field(default_factory=dict)
     delay_s: float = 0.0
     refused: int = 0
     _server: asyncio.Server | None = field(default=None, repr=False)
@@ -117,6 +142,8 @@ class ProbeServer:
         if len(request) < 2:
             return None
         unit, function = request[0], request[1]
+        if unit in self.relays and len(request) == 6:
+            return self.relays[unit].answer(request) or self._exception(unit, function, ILLEGAL_ADDRESS)
         probe = self.units.get(unit)
         if probe is None:
             return self._exception(unit, function, GATEWAY_TARGET_SILENT)

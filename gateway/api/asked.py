@@ -14,6 +14,7 @@ from gateway.accounts import LOCAL, Accounts, Principal
 from gateway.changes import Changes
 from gateway.clock import Clock
 from gateway.evidence.pictures import Place
+from gateway.linkage.switchboard import Switchboard
 from gateway.model import Delivery, Reading
 from gateway.orders.desk import Desk
 from gateway.orders.watch import Watch
@@ -39,6 +40,7 @@ class Served(Protocol):
     changes: Changes
     orders: Desk
     watch: Watch
+    outputs: Switchboard
     address: str
 
     @property

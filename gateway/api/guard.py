@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.asked import Refusal
 from gateway.api.table import Desk
+from gateway.api.wire import HEAD_BYTES
 from gateway.clock import Clock
 
 LARGEST_BODY = 1024 * 1024  # reliability-and-security 5
@@ -34,10 +35,6 @@ HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"geolocation=(self), camera=(self), microphone=(), payment=(), usb=()"),
 )
-
-
-class _TooLarge(Exception):  # read at once, ten lines below
-    pass
 
 
 class Guard:
@@ -66,37 +63,29 @@ class Guard:
         if scope["type"] != "http":
             return
         scope["village.local"] = self._local
-        answering = _Answer(scope, send)
         request = Request(scope)
+        body = _Body(receive, _most(request), expected=_has_body(request))
+        answering = _Answer(scope, send, body)
         try:
             if not self._local:
                 self._check(request)
-            body = _Body(receive, _most(request))
             await self._application(scope, body, answering)
         except Refusal as refusal:
-            await self._refuse(refusal, scope, receive, answering)
-        except _TooLarge:
-            await self._refuse(Refusal(413, "too_large", most=_most(request)), scope, receive, answering)
-        except TimeoutError:
-            await self._refuse(Refusal(408, "too_slow"), scope, receive, answering)
+            if not answering.begun:  # else it is too late for words
+                await self._desk.refused(refusal)(scope, receive, answering)
 
     def _check(self, request: Request) -> None:
         host = _name_of(request.headers.get("host", ""))
         if host not in self._hosts and not host.endswith(self._below or ("\n",)):
             raise Refusal(400, "host", host=host[:80] or "-")
+        if sum(len(name) + len(value) for name, value in request.scope["headers"]) > HEAD_BYTES:
+            raise Refusal(431, "too_large", most=HEAD_BYTES)
         wait = self._rates.wait_s(request.client.host if request.client else "")
         if wait:
             raise Refusal(429, "too_often", retry_after_s=wait)
         length = request.headers.get("content-length", "0")
         if length.isdecimal() and int(length) > _most(request):
             raise Refusal(413, "too_large", most=_most(request))
-
-    async def _refuse(self, refusal: Refusal, scope: Scope, receive: Receive, send: _Answer) -> None:
-        if send.begun:
-            return  # too late for words: the connection is closed
-        response = self._desk.refused(refusal)
-        response.headers["connection"] = "close"  # what is left of the body is not read
-        await response(scope, receive, send)
 
 
 class Rates:
@@ -120,32 +109,36 @@ class Rates:
 
 
 class _Body:
-    """The request's body: no larger and no slower than it may be."""
+    """The request's body: no larger and no slower than it may be, else Refusal."""
 
-    def __init__(self, receive: Receive, most: int) -> None:
+    def __init__(self, receive: Receive, most: int, *, expected: bool) -> None:
         self._receive = receive
         self._most = most
         self._so_far = 0
-        self._ended = False
+        self.ended = not expected
         self._until = asyncio.get_running_loop().time() + BODY_S
 
     async def __call__(self) -> Message:
-        if self._ended:
+        if self.ended:
             return await self._receive()  # waits for the far side to hang up
         left = self._until - asyncio.get_running_loop().time()
-        message = await asyncio.wait_for(self._receive(), max(0.0, left))
+        try:
+            message = await asyncio.wait_for(self._receive(), max(0.0, left))
+        except TimeoutError as error:
+            raise Refusal(408, "too_slow") from error
         self._so_far += len(message.get("body", b""))
-        self._ended = message["type"] != "http.request" or not message.get("more_body", False)
         if self._so_far > self._most:
-            raise _TooLarge
+            raise Refusal(413, "too_large", most=self._most)
+        self.ended = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 
 
 class _Answer:
     """The answer, with the headers that every answer has."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, body: _Body) -> None:
         self._send = send
+        self._body = body
         self._api = scope["path"].startswith("/api/")
         self.begun = False
 
@@ -157,6 +150,8 @@ class _Answer:
             headers += [pair for pair in HEADERS if pair[0] not in have]
             if self._api and b"cache-control" not in have:
                 headers.append((b"cache-control", b"no-store"))
+            if not self._body.ended:
+                headers.append((b"connection", b"close"))  # what is left of the body is not read
             message = {**message, "headers": headers}
         await self._send(message)
 
@@ -164,6 +159,10 @@ class _Answer:
 def _most(request: Request) -> int:
     kind = request.headers.get("content-type", "")
     return LARGEST_UPLOAD if kind.startswith("multipart/form-data") else LARGEST_BODY
+
+
+def _has_body(request: Request) -> bool:
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
 
 def _name_of(host: str) -> str:

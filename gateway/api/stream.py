@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -32,6 +34,7 @@ class Stream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what comes, a comment when nothing does."""
+        watching = asyncio.create_task(self._until_gone(receive), name="stream")
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await send({"type": "http.response.body", "body": BEGIN, "more_body": True})
@@ -39,7 +42,14 @@ class Stream(Response):
                 await send({"type": "http.response.body", "body": piece or b":\n\n", "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
+            watching.cancel()
             self._changes.leave(self._listener)
+
+    async def _until_gone(self, receive: Receive) -> None:
+        """The server takes what is sent to nobody without a word: that he has hung up is heard here."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._listener.leave()
 
     def _still_welcome(self) -> bool:
         """A session that was ended is told no more; one that looks on goes on."""

@@ -94,7 +94,7 @@ def _act(args: argparse.Namespace) -> str:
 
     until: dict[str, Any] = {}
     if getattr(args, "span", None) is not None:
-        until = {"minutes": args.span.total_seconds() / 60, "why": args.why}
+        until = {"minutes": max(1, round(args.span.total_seconds() / 60)), "why": args.why}
     elif args.what == "shelve" or (args.what == "maintain" and not args.end):
         raise SettingsError(Fault("", 0, "--for", "is missing", "say how long, e.g. --for 6h"))
     if args.what == "maintain":

@@ -111,6 +111,14 @@ class Telephone(ABC):
         self._unsure.forget(notice.id)
         return self._wait(Trace(notice, number, at, sent.provider_id), sent)
 
+    def receipt(self, notice: Notice, at: datetime, provider_id: str) -> Delivered | DeliveryError | None:
+        """See :class:`gateway.contracts.Receipted`."""
+        try:
+            number = self._number(notice)
+        except ValueError:
+            return None
+        return self._receipt(Trace(notice, number, at, provider_id))
+
     def close(self) -> None:
         """Let go of a wait for a receipt."""
         self._closed.set()

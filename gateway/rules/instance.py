@@ -13,6 +13,7 @@ from gateway.rules.state import INF, Phase, StepState
 
 Told = tuple[AlertState, Severity]
 RESTING = (AlertState.NORMAL, AlertState.PENDING)
+NOTHING: list[AlertChange] = []  # a complaint that no condition looks at: not judged
 CALM: Told = (AlertState.NORMAL, Severity.INFO)
 
 
@@ -130,10 +131,15 @@ class Instance:
             quantity: What was read.
             reasons: Of its flag.
             at: Event time [s].
+
+        Returns:
+            The change, if there was one; :data:`NOTHING` itself when nothing was judged.
         """
-        told = [leaf.complained(quantity, reasons) for leaf in self._sorted[name]]
-        if True not in told:
-            return []
+        heard = False
+        for leaf in self._sorted[name]:
+            heard = leaf.complained(quantity, reasons) or heard
+        if not heard:
+            return NOTHING
         self.doubt = False
         return self.move(at, fresh=True)
 
@@ -188,12 +194,16 @@ class Instance:
 
     @property
     def at_rest(self) -> bool:
-        """Nothing that must outlive a restart."""
-        return (
-            self.state is AlertState.NORMAL
-            and all(step.state.at_rest for step in self._steps)
-            and all(leaf.memory() is None for leaf in self.leaves)
-        )
+        """Nothing that must outlive a restart. Asked after every reading: loops, no generators."""
+        if self.state is not AlertState.NORMAL:
+            return False
+        for step in self._steps:
+            if step.state.phase or step.state.hits:
+                return False
+        for leaf in self.leaves:  # noqa: SIM110
+            if leaf.memory() is not None:
+                return False
+        return True
 
     def memory(self) -> dict[str, Any]:
         """What must outlive a restart, plain data."""
@@ -335,11 +345,11 @@ class Instance:
         return firing, self.severity
 
     def _next(self, at: float) -> float:
-        soonest = min(
-            min(step.state.due(unknown=self.unknown) if not self.doubt else INF, step.when.due(at))
-            for step in self._steps
-        )
+        soonest = INF
         for step in self._steps:
+            if not self.doubt:
+                soonest = min(soonest, step.state.due(unknown=self.unknown))
+            soonest = min(soonest, step.when.due(at))
             if step.clear is not None:
                 soonest = min(soonest, step.clear.due(at))
         if self.plan.rule.no_data != "hold" and self.heard is not None:

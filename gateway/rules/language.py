@@ -305,6 +305,40 @@ class Name(Strict):
     en: str
 
 
+class Act(Strict):
+    """Something that is also done when a rule fires (linkage): an output of the site, or a camera's look.
+
+    Attributes:
+        output: Name of an output of the site.
+        for_: How long it is on; default as long as it may be.
+        text: What a loudspeaker or a screen says; default what the matter is called.
+        camera: A camera, or ``nearest``.
+        preset: Where it turns to.
+        snapshot: And takes a picture.
+        from_: Least severity at which it is done; default any.
+    """
+
+    output: Slug | None = None
+    for_: Duration | None = Field(default=None, alias="for")
+    text: Name | str = ""
+    camera: Slug | None = None
+    preset: str = Field(default="", max_length=60)
+    snapshot: bool = False
+    from_: SeverityField | None = Field(default=None, alias="from")
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Act:
+        if (self.output is None) == (self.camera is None):
+            raise ValueError("write output: or camera:, one for each entry of the list")
+        if self.output is not None and (self.preset or self.snapshot):
+            raise ValueError("preset and snapshot belong to camera:")
+        if self.camera is not None and (self.for_ is not None or self.text):
+            raise ValueError("for and text belong to output:")
+        if self.camera is not None and not (self.preset or self.snapshot):
+            raise ValueError("a camera is told a preset:, snapshot: true, or both")
+        return self
+
+
 def _story(value: Any) -> Any:
     return {"story": value} if isinstance(value, list) else value
 
@@ -356,6 +390,7 @@ class Rule(Strict):
         parent: The rule that speaks for this one: while it fires for the gateway, the same device, source or cell,
             this one is not told.
         order: ``auto``: firing opens a work order, which closes by itself when it is over unless it was orange or red.
+        act: What is done beside telling people; only a site's own rule can name its outputs.
         scenario: Its own test.
     """
 
@@ -384,6 +419,7 @@ class Rule(Strict):
     fire: bool = False
     parent: Slug | None = None
     order: Literal["auto", "none"] = "none"
+    act: list[Act] = Field(default_factory=list, max_length=10)
     scenario: Annotated[Story, BeforeValidator(_story)] | None = None
 
     @field_validator("source")

@@ -29,7 +29,7 @@ from gateway.model import (
 )
 from gateway.quantities import Quantities
 from gateway.rules.blind import BLIND, Blindness
-from gateway.rules.instance import CALM, Instance, time_of
+from gateway.rules.instance import CALM, NOTHING, Instance, time_of
 from gateway.rules.language import ANY
 from gateway.rules.plan import Plan, chosen
 from gateway.rules.state import INF
@@ -262,8 +262,12 @@ class Rulebook:
         for ear in ears:
             instance = ear.instance
             found: list[AlertChange] = []
+            self.judged += 1
             if ear.flagwise:
-                found += instance.complain(ear.name, quantity, reasons, at)
+                complaints = instance.complain(ear.name, quantity, reasons, at)
+                if complaints is NOTHING and not ear.valued:
+                    continue
+                found += complaints
             if ear.valued:
                 if reading.value is not None and (reading.flag in ear.flags or forgiven):
                     heard = True
@@ -271,7 +275,6 @@ class Rulebook:
                 else:
                     instance.unknown = True
             self._settled(ear.witness, instance, found, changes)
-            self.judged += 1
         if heard:
             changes += self._blindness.usable(reading.series, now, at)
         return changes

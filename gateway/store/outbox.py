@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal, Protocol
 
-from gateway.model import Severity, Telling
+from gateway.model import Notice, Severity, Telling
 from gateway.store.posting import ALERT, Posting, clean
 from gateway.store.posting import TOLD as TOLD_STATES
 
@@ -88,6 +88,21 @@ class Leased:
     line: str = ""
     pile: str = ""
     others: tuple[Leased, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """A message that a channel has taken and of which nobody knows whether it has arrived.
+
+    Attributes:
+        notice: As it was handed over. called_at: When [ms].
+    """
+
+    id: int
+    channel: str
+    notice: Notice
+    called_at: int
+    provider_id: str
 
 
 class Wait(Protocol):
@@ -303,10 +318,7 @@ class OutboxTable:
 
     def _count(self, number: int, now: int) -> None:
         """One message more for this address, for its limits."""
-        sql = (
-            "INSERT INTO sent SELECT channel, address, coalesce(called_at, ?) FROM outbox"
-            " WHERE id = ? AND state = 'leased'"
-        )
+        sql = "INSERT INTO sent SELECT channel, address, ? FROM outbox WHERE id = ? AND state = 'leased'"
         self._db.execute(sql, (now, number))
         self._db.execute("DELETE FROM sent WHERE at < ?", (now - SENT_KEPT_MS,))
 
@@ -340,6 +352,45 @@ class OutboxTable:
             self._db.execute(sql, (next_at, clean(words[:LONGEST_WORDS]), number))
             if became == "broken" or (attempts >= TRIES_OF_A_WAY and not critical):
                 self._go_on(mine, number, now)
+
+    def promised(self, channels: Sequence[str], since: int) -> list[Promised]:
+        """Messages of these channels that are accepted or uncertain, handed over after a moment, oldest first."""
+        sql = (
+            "SELECT id, channel, created_at, address, subject, text, severity, template, variables, called_at,"
+            " provider_id FROM outbox WHERE state IN ('accepted', 'uncertain') AND called_at > ? AND carrier IS NULL"
+            " AND channel IN (SELECT value FROM json_each(?)) ORDER BY id"
+        )
+        found = []
+        for row in self._db.execute(sql, (since, json.dumps(list(channels)))).fetchall():
+            number, channel, created, to, subject, text, severity, template, variables, called, theirs = row
+            notice = Notice(
+                f"{created:x}-{number}",
+                to,
+                subject,
+                text,
+                Severity(severity),
+                template,
+                json.loads(variables),
+            )
+            found.append(Promised(number, channel, notice, called, theirs))
+        return found
+
+    def receipt(
+        self,
+        number: int,
+        became: Literal["delivered", "failed"],
+        now: int,
+        *,
+        words: str,
+        provider_id: str = "",
+    ) -> None:
+        """What became of a promised message, and of those that went out with it."""
+        sql = (
+            "UPDATE outbox SET state = 'leased', void = 0 WHERE (id = ? OR carrier = ?)"
+            " AND state IN ('accepted', 'uncertain') RETURNING id, provider_id"
+        )
+        for each, theirs in self._db.execute(sql, (number, number)).fetchall():
+            self._settle(each, became, now, next_at=now, words=words, provider_id=provider_id or theirs)
 
     def strand(self, channels: Iterable[str], now: int) -> int:
         """Messages for channels that the site no longer has: the person's next way instead; returns how many."""

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 import detectors
 from detectors.runtime.contracts import Detections, Frame, SceneContext, Sighting, Zone
+from gateway.errors import SettingsError
 
 DETECTORS = sorted(
     one.name
@@ -64,6 +65,24 @@ def test_a_detector_has_its_two_names_and_says_what_it_does(name: str) -> None:
 def test_an_unknown_key_is_refused(name: str) -> None:
     with pytest.raises(ValidationError):
         module(name).Settings.model_validate({**NEEDED.get(name, {}), "no_such_key": 1})
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_zone_that_is_not_there_is_told_with_its_key(name: str, tmp_path: Path) -> None:
+    """Else it would look at nothing, and say nothing."""
+    found = module(name)
+    named = [
+        key
+        for key in ("zones", "carriageway", "parking", "private", "known_hot")
+        if key in found.Settings.model_fields
+    ]
+    assert named, "a detector can be told where to look"
+    for key in named:
+        settings = found.Settings.model_validate({**NEEDED.get(name, {}), key: ["nowhere"]})
+        with pytest.raises(SettingsError) as told:
+            found.Detector(settings, SceneContext("gate", {"whole": Zone("whole", WHOLE)}, tmp_path))
+        (fault,) = told.value.faults
+        assert (fault.key, fault.remedy) == (key, "there is: whole")
 
 
 @pytest.mark.parametrize("name", DETECTORS)

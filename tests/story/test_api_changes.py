@@ -108,6 +108,18 @@ async def test_a_stream_ends_when_its_session_does(tmp_path: Path) -> None:
             assert rest.endswith(b"0\r\n\r\n")
 
 
+async def test_who_hangs_up_is_forgotten_at_once(tmp_path: Path) -> None:
+    async with house(tmp_path, ManualClock(NOON), SITE) as building:
+        somebody = await visitor(building)
+        async with watching(building, somebody):
+            assert len(building.changes) == 1
+        for _ in range(1000):
+            if not len(building.changes):
+                break
+            await asyncio.sleep(0.005)
+        assert not len(building.changes)
+
+
 async def test_nobody_looks_without_having_signed_in(tmp_path: Path) -> None:
     async with house(tmp_path, ManualClock(NOON), SITE) as building:
         assert (await Visitor(building.address).get("/api/v1/changes")).status == 401

@@ -210,6 +210,7 @@ async def test_everything_on_the_first_page_is_reached_with_the_keyboard(tmp_pat
         page = await shown.page("desk", "")
         await sign_in(page, "he")
         await shown.tell("bin-1", "fill", 96, 97)
+        await page.reload()
         await page.wait_for_selector(".alert")
         reached = []
         for _ in range(60):

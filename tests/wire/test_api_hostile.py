@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import ssl
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from gateway import control
 from gateway.api import guard, wire
 from gateway.app import House
 from gateway.clock import ManualClock
@@ -36,14 +38,20 @@ async def connected(building: House) -> AsyncIterator[tuple[asyncio.StreamReader
     try:
         yield reader, writer
     finally:
-        writer.close()
+        await hang_up(writer)
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def rest(reader: asyncio.StreamReader, seconds: float = 10) -> bytes:
     """Everything until the far side hangs up."""
     try:
         return await asyncio.wait_for(reader.read(), seconds)
-    except ConnectionResetError:
+    except (ConnectionResetError, BrokenPipeError):
         return b""
 
 
@@ -102,7 +110,11 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_kept(tmp_path: P
 
 async def test_a_head_that_is_too_large_is_refused(tmp_path: Path) -> None:
     async with house(tmp_path, ManualClock(NOON)) as building, connected(building) as (reader, writer):
-        writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: " + b"a" * 40_000 + b"\r\n\r\n")
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nX-Long: "
+            + b"a" * 40_000
+            + b"\r\n\r\n"
+        )
         answer = await rest(reader, 5)
         assert not answer or answer.startswith(b"HTTP/1.1 4")
 
@@ -169,10 +181,10 @@ async def test_who_does_not_read_is_let_go_and_blocks_nobody(
         )
         while not len(building.changes):
             await asyncio.sleep(0)
-        for step in range(400):
-            for number in range(40):
-                reading = Reading(f"device-{number}/battery", float(step), clock.now(), clock.now())
-                await building.bus.put(Delivery((reading,)))
+        for step in range(300):
+            now = clock.now()
+            many = tuple(Reading(f"device-{number}/battery", float(step), now, now) for number in range(500))
+            await building.bus.put(Delivery(many))
             await clock.advance(1)
             if not len(building.changes):
                 break
@@ -196,7 +208,7 @@ async def test_one_address_holds_only_so_many_connections(
         async with connected(building) as (reader, _):
             assert await rest(reader, 3) == b""
         for _, writer in kept:
-            writer.close()
+            await hang_up(writer)
         while wire._connected:
             await asyncio.sleep(0.01)
         async with connected(building) as (reader, writer):
@@ -217,9 +229,9 @@ def test_an_address_has_so_many_requests_at_once_and_then_so_many_a_second() -> 
     assert rates.wait_s("192.0.2.1") > 0
 
 
-@pytest.mark.servers
-async def test_with_a_certificate_it_speaks_https_and_the_cookie_is_secure(tmp_path: Path) -> None:
-    made = subprocess.run(  # noqa: ASYNC221 - before anything runs
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    made = subprocess.run(
         [
             "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", str(tmp_path / "key.pem"),
@@ -228,11 +240,18 @@ async def test_with_a_certificate_it_speaks_https_and_the_cookie_is_secure(tmp_p
         check=False, capture_output=True,
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
+    return tmp_path / "cert.pem"
+
+
+@pytest.mark.servers
+async def test_with_a_certificate_it_speaks_https_and_the_cookie_is_secure(
+    tmp_path: Path, certificate: Path
+) -> None:
     site = "site: {slug: demo}\napi: {port: 0, tls: {certificate: cert.pem, key: key.pem}}\n"
     async with house(tmp_path, ManualClock(NOON), site) as building:
         assert building.address.startswith("https://")
         await visitor(building, Role.VIEWER, "lin")
-        trust = ssl.create_default_context(cafile=tmp_path / "cert.pem")
+        trust = ssl.create_default_context(cafile=certificate)
         port = int(building.address.rpartition(":")[2])
         reader, writer = await asyncio.open_connection("localhost", port, ssl=trust, family=socket.AF_INET)
         body = b'{"user": "lin", "password": "river-stone-lamp-42"}'
@@ -243,7 +262,7 @@ async def test_with_a_certificate_it_speaks_https_and_the_cookie_is_secure(tmp_p
         answer = (await rest(reader)).lower()
         assert b"200 ok" in answer.split(b"\r\n")[0]
         assert b"; secure" in answer
-        writer.close()
+        await hang_up(writer)
 
 
 @pytest.mark.parametrize(
@@ -267,3 +286,15 @@ def test_what_is_meant_is_taken() -> None:
         {"host": "0.0.0.0", "lan": True, "hosts": ["village.example", "*.lan"]}
     ).lan
     assert ApiSettings.model_validate({"host": "::1"}).host == "::1"
+
+
+@pytest.mark.parametrize("key", ["absent.pem", "cert.pem"], ids=["absent", "no-key"])
+async def test_a_certificate_that_is_no_good_keeps_the_port_shut_and_the_house_alive(
+    tmp_path: Path, certificate: Path, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = f"site: {{slug: demo}}\napi: {{port: 0, tls: {{certificate: {certificate.name}, key: {key}}}}}\n"
+    async with house(tmp_path, ManualClock(NOON), site) as building:
+        assert building.address == ""
+        assert "api not listening" in caplog.text
+        status = await asyncio.to_thread(control.ask, building.state_dir, "/api/v1/status")
+        assert status["stalled"] == []

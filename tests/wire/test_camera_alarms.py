@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,12 @@ from gateway.catalogue import Catalogue
 from gateway.clock import ManualClock
 from gateway.contracts import Context, Device, SourceHealth
 from gateway.errors import Lost
-from gateway.model import Event
+from gateway.model import Event, Reading
 from gateway.quantities import Quantities
 from gateway.settings import DeviceSettings
 from tests.camera import HEARTBEAT, PASSWORD, PICTURE, USER, FakeCamera, dahua_part, isapi_alarm, isapi_part
 from tests.conftest import NOON
+from tests.wire.test_modbus_hostile import certificates
 
 
 class House:
@@ -71,9 +74,12 @@ class House:
     async def hear(self, kind: str, camera: FakeCamera, **settings: Any) -> tuple[list[Event], str]:
         """Everything until the stream is lost, and why it was."""
         events: list[Event] = []
+        self.online: list[tuple[str, float | None]] = []
         try:
             async with asyncio.timeout(20), self.driver(kind, camera, **settings) as driver:
                 async for delivery in driver.observations():
+                    readings = [one for one in delivery.observations if isinstance(one, Reading)]
+                    self.online += [(one.series, one.value) for one in readings]
                     events += [one for one in delivery.observations if isinstance(one, Event)]
         except Lost as lost:
             return events, str(lost)
@@ -114,7 +120,9 @@ async def test_the_alarm_is_told_before_anything_else_comes(house: House, *, chu
         asyncio.timeout(5),
         house.driver("isapi", camera) as driver,
     ):
-        delivery = await anext(aiter(driver.observations()))
+        deliveries = aiter(driver.observations())
+        await anext(deliveries)  # that it is there
+        delivery = await anext(deliveries)
     assert delivery.observations[0].kind == "thermal"
 
 
@@ -230,6 +238,20 @@ async def test_a_login_page_is_no_stream(house: House) -> None:
     assert "text/html instead of a stream" in why
 
 
+async def test_a_camera_that_is_there_says_so_now_and_then_and_one_that_is_lost_does_too(
+    house: House,
+) -> None:
+    async def passes() -> None:
+        await asyncio.sleep(0.05)  # the far end waits: the heartbeat before it has been read
+        await house.clock.advance(301)
+
+    steps = [isapi_part(HEARTBEAT), passes, isapi_part(HEARTBEAT), passes, isapi_part(HEARTBEAT)]
+    async with FakeCamera(steps=steps, ends=True) as camera:
+        events, _ = await house.hear("isapi", camera, devices=(("hill", 2), ("gate", 1)))
+    assert events == []
+    assert house.online == [(f"{slug}/online", value) for value in (1, 1, 1, 0) for slug in ("hill", "gate")]
+
+
 async def test_a_mute_camera_is_lost(house: House) -> None:
     async with FakeCamera(steps=[isapi_part(HEARTBEAT)]) as camera:
         _, why = await house.hear("isapi", camera, silence="300ms")
@@ -241,6 +263,29 @@ async def test_a_camera_that_is_not_there_is_lost(house: House) -> None:
         pass
     _, why = await house.hear("isapi", camera)
     assert "cannot be reached" in why
+
+
+async def test_over_tls_the_certificate_decides_before_anything_is_said(house: House, tmp_path: Path) -> None:
+    key, ca = certificates(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(ca, key)
+    async with FakeCamera(steps=[ALARM], ends=True, tls=context) as camera:
+        _, why = await house.hear("isapi", camera)
+        assert "certificate" in why or "self-signed" in why
+        assert camera.requests == []
+        events, _ = await house.hear("isapi", camera, ca_file=str(ca))
+    assert len(events) == 1
+
+
+async def test_the_bare_password_may_go_over_tls(house: House, tmp_path: Path) -> None:
+    key, ca = certificates(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(ca, key)
+    async with FakeCamera(challenge='Basic realm="x"', tls=context) as camera:
+        _, why = await house.hear("isapi", camera, ca_file=str(ca))
+    pair = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    assert camera.proofs == [f"Basic {pair}"]
+    assert "refuses the user or the password" in why, "this one wants Digest after all"
 
 
 # -- Dahua -------------------------------------------------------------------------------------------------------------------

@@ -47,16 +47,17 @@ def test_a_synthetic_fire_goes_from_the_frame_to_a_message_with_a_picture(tmp_pa
     for name in EYES_NEED:
         pytest.importorskip(name, reason="needs the extra 'vision'")
     done = subprocess.run(
-        [*VILLAGE, "--for", "14s", "--json", "--lang", "en"],
+        [*VILLAGE, "--for", "16s", "--json", "--lang", "en"],
         capture_output=True, text=True, timeout=120, cwd=ROOT, env=_environment(tmp_path), check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     summary = json.loads(done.stdout)
-    assert summary["seen"]["fire"] == 1
+    assert summary["seen"]["fire"] == 1  # in the picture of the street
+    assert summary["seen"]["thermal"] == 1  # in the temperatures of the same street
     assert summary["seen"]["shown"] >= 1
     lines = done.stderr.splitlines()
-    fire = next(number for number, line in enumerate(lines) if "疑似火情" in line)
-    assert any("[JPEG, " in line for line in lines[fire : fire + 5])
+    told = next(number for number, line in enumerate(lines) if "非真实摄像头" in line and " -> +86" in line)
+    assert any("[JPEG, " in line for line in lines[told : told + 8])
 
 
 def test_without_the_libraries_the_demo_has_no_cameras_and_says_which_are_missing(

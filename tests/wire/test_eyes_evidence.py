@@ -101,7 +101,7 @@ sources:
         user: viewer
         password_file: %s
         detectors: {motion: {lasting: 3s}}
-    evidence: {blur: "off"}
+    evidence: {blur: "off", ring: %s}
 """
 
 
@@ -122,11 +122,11 @@ def test_the_clip_of_a_camera_is_finished_by_the_next_worker_when_this_one_is_ki
     ]
     shelf = Shelf(tmp_path / "eyes/evidence")
     with rtsp(port, "--user", "viewer:geheim-7") as camera:
-        text = CAMERA % (camera.url, tmp_path / "password")
+        text = CAMERA % (camera.url, tmp_path / "password", tmp_path / "ring")
         (tmp_path / "site/village.yaml").write_text(text, encoding="utf-8")
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT) as first:
             named = next(line["evidence"] for line in lines(first) if line.get("evidence"))
-            eventually(lambda: len(list((tmp_path / "eyes/ring/yard").glob("*.mkv"))) >= 3, seconds=20)
+            eventually(lambda: len(list((tmp_path / "ring/yard").glob("*.mkv"))) >= 3, seconds=20)
             recorders = children_of(first.pid)
             assert len(recorders) == 2  # one looks, one records
             for pid in recorders:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import signal
 import time
@@ -14,6 +15,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from gateway import control
 from gateway.__main__ import main
 from gateway.clock import ManualClock
 from gateway.settings import StoreSettings
@@ -228,3 +230,18 @@ def test_a_broken_site_is_said_in_words_with_exit_code_78(
     site = write_site(tmp_path / "v", "site: {slug: X Y}\n")
     assert main(["run", str(site)]) == 78
     assert "village.yaml:1: site.slug: 'X Y' does not fit" in capsys.readouterr().err
+
+
+def test_the_last_message_of_a_device_is_shown_as_it_came(
+    tmp_path: Path, broker: int, publisher: Publisher
+) -> None:
+    site = write_site(tmp_path / "v", site_text(broker, free_port()))
+    with gateway(site) as running:
+        eventually(lambda: running.open("broker"))
+        assert control.ask(running.state, "/api/v1/devices/bin-002")["raw"] is None
+        publisher.sample(7, START).wait_for_publish(10)
+        eventually(lambda: heard(running, "bin-002/fill"))
+        device = control.ask(running.state, "/api/v1/devices/bin-002")
+        assert json.loads(device["raw"]["text"]) == {"ts": int(START.timestamp() * 1000), "fill": 7}
+        assert sum(device["counts"].values()) == 1
+        assert running.stop() == 0

@@ -20,7 +20,7 @@ export function view(data, app) {
     h("div.tiles", { key: "tiles", css: { "--n": String(data.tiles.length) } }, data.tiles.map(tile)),
     h("section.panel.alerts-panel", { key: "alerts", "aria-label": t("board_village.alerts") }, alerts(data, app)),
     h("section.panel.map-panel", { key: "map", "aria-label": t("board_map.title") }, head("pin", t("board_map.title"), legend(data.assets)), villageMap({ assets: data.assets, cells: data.cells, picture: app.site?.map })),
-    h("div.village-side", { key: "side" }, trust(data.trust), orders(data.orders), evidence(data.events, app), news(data.news)));
+    h("div.village-side", { key: "side" }, trust(data.trust), orders(data.orders, app), evidence(data.events, app), news(data.news)));
 }
 
 function alerts(data, app) {
@@ -55,7 +55,7 @@ const BODY = {
   water: (one) => h("span.tile-body", main(one, h("span.class-big", { class: `class-${one.class}` }, t(`board_class.${one.class}`)), `${w.both(one.main.title)} ${w.num(one.main.value, one.main.digits)}`),
     spark(one.spark, { limit: one.limit ?? null, state: one.worst }), foot(one)),
   camera: (one) => h("span.tile-body", main(one, h("span.figure", h("b", String(one.seen)), h("i", t("board_village.times"))), t("board_village.in_a_day")),
-    h("span.tile-kinds", Object.entries(one.kinds).slice(0, 3).map(([kind, n]) => h("span", { key: kind }, w.say("board_event", kind), h("b", String(n))))),
+    h("span.tile-kinds", Object.entries(one.kinds).slice(0, 3).map(([kind, n]) => h("span", { key: kind }, w.eventWord(kind), h("b", String(n))))),
     h("span.tile-foot", h("span", one.last ? one.last.place : t("board_cameras.nothing")), one.last ? h("span.dim", w.ago(one.last.at)) : null)),
   weather(one) {
     const hour = one.rain.find((window) => window.hours === 1);
@@ -92,17 +92,17 @@ function trust(one) {
       line("clock", "clock", one.clock, t("board_trust.clock"), one.clock ? t("board_trust.clock_ok") : t("board_trust.clock_bad"))));
 }
 
-function orders(list) {
+function orders(list, app) {
   if (!list) return null;
   const open = list.filter((one) => !["checked", "closed", "void", "cancelled"].includes(one.state));
   return h("section.panel.orders-panel", { key: "orders", "aria-label": t("board_village.orders") },
     head("order", t("board_village.orders"), h("a.more", { href: "/board/orders" }, t("board_village.all", { n: list.length }), icon("next"))),
-    open.length ? h("ul.mini-orders", open.slice(0, 5).map((one) => h("li", { key: one.id }, h("a", { href: `/board/order/${one.id}`, class: `light-${one.light}` }, h("span.light", { "aria-label": t(`board_light.${one.light}`) }), h("span.mini-title", one.title), h("span.dim", t(`board_order_state.${one.state}`)), h("span.dim", one.person_name || one.person || "–"))))) : h("p.dim.pad", t("board_village.no_orders")));
+    open.length ? h("ul.mini-orders", open.slice(0, 4).map((one) => h("li", { key: one.id }, h("a", { href: `/board/order/${one.id}`, class: `light-${one.light}` }, h("span.light", { "aria-label": t(`board_light.${one.light}`) }), h("span.mini-title", one.title), h("span.dim", t(`board_order_state.${one.state}`)), h("span.dim", app.people[one.person] || one.person || "–"))))) : h("p.dim.pad", t("board_village.no_orders")));
 }
 
 function news(list) {
   if (!list.length) return null;
-  const what = (one) => (one.kind === "order" ? t("board_news.order", { what: w.say("board_log", one.detail.what) }) : one.kind === "over" ? t("board_news.over", { title: w.both(one.title) }) : one.title ? w.both(one.title) : w.say("board_event", one.kind));
+  const what = (one) => (one.kind === "order" ? t("board_news.order", { what: w.say("board_log", one.detail.what) }) : one.kind === "over" ? t("board_news.over", { title: w.both(one.title) }) : one.title ? w.both(one.title) : w.eventWord(one.kind));
   return h("section.panel.news-panel", { key: "news", "aria-label": t("board_news.title") }, head("clock", t("board_news.title")),
     h("ul.news", list.map((one) => h("li", { key: one.seq }, h("time", { datetime: one.at }, w.clock(one.at)), icon(`s-${one.state}`, `sev-icon sev-${one.state}`), h("span", one.place ? h("b", one.place) : null, " ", what(one), one.state === "normal" ? null : h("span.vh", stateWord(one.state)))))));
 }
@@ -111,5 +111,5 @@ function evidence(events, app) {
   const pictured = (events || []).filter((one) => one.evidence && one.detail?.state !== "ended").slice(0, 3);
   if (!pictured.length || !app.can("worker")) return null; // each look is written down, so only who may look is shown any
   return h("section.panel.strip-panel", { key: "strip", "aria-label": t("board_village.evidence") }, head("camera", t("board_village.evidence"), h("a.more", { href: "/board/cameras" }, icon("next"))),
-    h("div.strip", pictured.map((one) => h("a.shot", { key: one.seq, href: `/board/cameras?event=${one.seq}` }, h("img", { src: `/api/v1/evidence/${encodeURIComponent(one.evidence)}/snapshot.jpg`, alt: w.say("board_event", one.kind), loading: "lazy" }), h("span", w.say("board_event", one.kind)), h("time", w.clock(one.at))))));
+    h("div.strip", pictured.map((one) => h("a.shot", { key: one.seq, href: `/board/cameras?event=${one.seq}` }, h("img", { src: `/api/v1/evidence/${encodeURIComponent(one.evidence)}/snapshot.jpg`, alt: w.eventWord(one.kind), loading: "lazy" }), h("span", w.eventWord(one.kind)), h("time", w.clock(one.at))))));
 }

@@ -23,12 +23,12 @@ from gateway.words import Words
 
 HELP = "list, show, export, open, mark and delete kept evidence; every look is written down"
 EXAMPLE = """
-village vision evidence list /var/lib/village-eyes
-village vision evidence show /var/lib/village-eyes k3v0q8c1m5x7z2b4n6d9
-village vision evidence export /var/lib/village-eyes k3v0q8c1m5x7z2b4n6d9 -o ./case --why 'report 17' --key private.pem
-village vision evidence mark /var/lib/village-eyes k3v0q8c1m5x7z2b4n6d9 --false
-village vision evidence delete /var/lib/village-eyes k3v0q8c1m5x7z2b4n6d9
-village vision evidence tidy /var/lib/village-eyes --keep 30d --largest '2 GB'
+village vision evidence list /var/lib/village-evidence
+village vision evidence show /var/lib/village-evidence k3v0q8c1m5x7z2b4n6d9
+village vision evidence export /var/lib/village-evidence k3v0q8c1m5x7z2b4n6d9 -o ./case --why 'report 17'
+village vision evidence mark /var/lib/village-evidence k3v0q8c1m5x7z2b4n6d9 --false
+village vision evidence delete /var/lib/village-evidence k3v0q8c1m5x7z2b4n6d9
+village vision evidence tidy /var/lib/village-evidence --keep 30d --largest '2 GB'
 """
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -23,6 +23,7 @@ from gateway.site import Plugin, Site
 
 if TYPE_CHECKING:
     from drivers.simulation.far_ends import FarEnds
+    from drivers.simulation.probes import Relays
 
 STATUS_PORT = 8480
 EYES_NEED = ("numpy", "cv2")
@@ -59,6 +60,7 @@ def far_ends_of(site: Site, *, speed: float, seed: int | None) -> FarEnds:
             SystemClock(assume_trusted=True),
             speed=speed,
             zone=site.village.site.zone,
+            relays=_relays(site),
         )
     except ValueError as error:
         raise SettingsError(Fault(str(path), 0, "", str(error))) from error
@@ -76,6 +78,17 @@ def _heard_by(site: Site, driver: str) -> list[Device]:
 def driver_of(plugin: Plugin) -> str:
     """The name of a source's driver."""
     return plugin.module.__name__.rpartition(".")[2]
+
+
+def _relays(site: Site) -> dict[int, Relays]:
+    """The boards of relays that the site's outputs hang on."""
+    from drivers.simulation.probes import Relays  # noqa: PLC0415  # a wing, and it needs the demo extra
+
+    boards: dict[int, Relays] = {}
+    for output in site.village.outputs.values():
+        if output.unit is not None and output.address is not None:
+            boards.setdefault(output.unit, Relays({})).coils[output.address] = False
+    return boards
 
 
 def meeting(site: Site, far_ends: FarEnds, status_port: int) -> Site:

@@ -123,11 +123,8 @@ class Channel:
             "at": self._context.clock.now().isoformat(timespec="seconds"),
         }
         topic = f"{self._settings.topic}/{notice.to}" if notice.to else self._settings.topic
-        exchange = _Exchange(self._settings, f"village-notice-{secrets.token_hex(4)}")
-        try:
-            exchange.publish(topic, json.dumps(body, ensure_ascii=False).encode())
-        finally:
-            exchange.close()
+        name = f"village-notice-{secrets.token_hex(4)}"
+        publish(self._settings, name, topic, json.dumps(body, ensure_ascii=False).encode())
         words = "the broker has it"
         return Delivered("", f"{words}; picture left out" if notice.picture is not None else words)
 
@@ -136,6 +133,15 @@ class Channel:
         self._closed = True
         if self._ear is not None:
             self._ear.close()
+
+
+def publish(settings: Settings, client_id: str, topic: str, payload: bytes) -> None:
+    """One message over a connection of its own, waited for; raises as a channel does."""
+    exchange = _Exchange(settings, client_id)
+    try:
+        exchange.publish(topic, payload)
+    finally:
+        exchange.close()
 
 
 class _Listener:

@@ -161,6 +161,8 @@ class Channel:
         match answer.number("error_code"):
             case 400 | 403:  # chat not found, bot was blocked by the user, ...: this person only
                 raise Undeliverable(f"{words}{_moved(answer)}")
+            case 409:  # somebody else takes this bot's updates, or has set a webhook
+                raise Broken(words)
             case 429:
                 raise Retry(words, _wait(answer))
         raise answer.fault(words)

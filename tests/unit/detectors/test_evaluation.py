@@ -33,13 +33,27 @@ def judge(said: Iterable[Said], one: Truth | None = None, seconds: float = 10.0)
     return score.outcome(one or clip(), FINDABLE, list(said), seconds=seconds, ms=50.0)
 
 
-@pytest.mark.parametrize(("at_s", "found"), [(2.9, False), (3.0, True), (9.0, True), (9.1, False)])
+@pytest.mark.parametrize(("at_s", "found"), [(2.9, False), (3.0, True), (9.0, True)])
 def test_an_event_finds_the_truth_from_a_second_before_to_five_after_a_collision(
     at_s: float, found: bool
 ) -> None:
     outcome = judge([alarm(at_s)])
     assert (outcome.found_s == at_s) is found
     assert outcome.false == (() if found else ("collision",))
+
+
+def test_an_alarm_that_comes_later_is_late_neither_found_nor_false() -> None:
+    outcome = judge([alarm(9.1)])
+    assert (outcome.found_s, outcome.level, outcome.false) == (None, "late", ())
+    whole = score.report([outcome])
+    assert (whole.found, whole.late, whole.noticed, whole.recall, whole.precision) == (0, 1, 1, 0.0, None)
+
+
+def test_each_kind_of_alarm_has_its_own_time() -> None:
+    """Smoke may take half a minute to say that there is a fire."""
+    fire = truth.findable(["fire"])
+    outcome = score.outcome(clip("fire", 0.0), fire, [alarm(25, "smoke")], seconds=60, ms=1)
+    assert outcome.found_s == 25
 
 
 def test_a_hit_and_run_says_that_there_was_a_collision_but_not_the_other_way_round() -> None:

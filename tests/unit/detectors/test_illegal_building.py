@@ -149,6 +149,15 @@ def test_a_turned_camera_is_told_as_such_and_is_no_building(folder: Path) -> Non
     assert said[0].stream_s / 86400 < 6
 
 
+def test_a_camera_that_is_turned_while_it_learns_begins_anew_and_says_so_in_the_log_only(
+    tmp_path: Path,
+) -> None:
+    watched = site(tmp_path, Place(turned_day=1))
+    said = watched.days(0, 4)
+    assert [(one.kind, one.state) for one in said] == [("camera_moved", "candidate")]
+    assert all(one.local.date() > FIRST.date() for one in albums.read(tmp_path / "fixed").references)
+
+
 @pytest.mark.parametrize("weather", ["fog", "snow"])
 def test_fog_and_snow_are_days_on_which_nothing_is_judged(folder: Path, weather: str) -> None:
     days = tuple(range(5, 9))

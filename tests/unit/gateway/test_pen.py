@@ -121,7 +121,12 @@ def test_other_ways_of_writing_are_understood_too(text: str, way: tuple[str, ...
 
 def test_the_last_of_its_kind_may_go() -> None:
     after = edit(("people", "lin"), None, "site: {slug: a}\npeople:\n  lin: {name: Lin}\n")
-    assert data(after).get("people") in ({}, None)
+    assert after == "site: {slug: a}\npeople: {}\n"
+    text = "rules:  # ours\n- id: a\n  x: 1\n# - id: example\n"
+    assert edit(("rules", 0), None, text) == "rules: []  # ours\n# - id: example\n"
+    assert edit(("rules", 0), {"id": "b"}, "rules: []  # ours\n# - id: example\n").endswith(
+        "# - id: example\n"
+    )
 
 
 @pytest.mark.parametrize(

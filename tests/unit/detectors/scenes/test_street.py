@@ -8,14 +8,14 @@ import pytest
 
 pytest.importorskip("cv2", reason="needs the extra 'vision'")
 
-from detectors import fire, hit_and_run, thermal
-from detectors.runtime.contracts import Frame, SceneContext, State
+from detectors import fire, hit_and_run, illegal_building, thermal
+from detectors.runtime.contracts import Frame, SceneContext, Sighting, State, Zone
 from detectors.runtime.models.colours_net import Whole
 from detectors.runtime.network import BadModel, open_model
 from detectors.runtime.tracks import Tracks
 from detectors.scenes.painting import Painter
 from detectors.scenes.source import Scene, is_scene
-from detectors.scenes.street import LOOP_S, Story
+from detectors.scenes.street import LOOP_S, PLOT, Story
 from gateway.cameras import ModelEntry
 from gateway.errors import SettingsError
 
@@ -121,6 +121,35 @@ def test_the_crash_is_told_first_and_becomes_a_hit_and_run_when_the_purple_car_h
     confirmed = [(one.kind, one.key) for one in said if one.state is State.CONFIRMED]
     assert [kind for kind, _ in confirmed] == ["collision", "hit_and_run"]
     assert confirmed[0][1] == confirmed[1][1]
+
+
+def test_the_wall_is_told_after_days_as_a_change_and_as_a_building_and_nothing_before(tmp_path: Path) -> None:
+    day_s, begins = 86400.0, 5 * 86400.0
+    painter = Painter(Story(1, rows_per_s=14 / (2 * day_s), wall_from_s=begins), 1)
+    plot = Zone("plot", ((0.66, 0.15), (1.0, 0.15), (1.0, 0.5), (0.66, 0.5)))
+    settings = illegal_building.Settings(zones=("plot",), pictures=3, slots=(8, 12, 16))
+    detector = illegal_building.Detector(settings, SceneContext("street", {"plot": plot}, tmp_path))
+    midnight = AT.replace(hour=0)
+    said: list[Sighting] = []
+    for day in range(15):
+        for slot in settings.slots:
+            light = {8: 0.8, 12: 1.1, 16: 0.85}[int(slot)]
+            for number in range(4):
+                at = day * day_s + slot * 3600 + number * 200
+                image = np.clip(painter.picture(at) * light, 0, 255).astype(np.uint8)
+                said += detector.look(Frame(image, at, midnight + timedelta(seconds=at)), None)
+    confirmed = [one for one in said if one.state is State.CONFIRMED]
+    kinds = list(dict.fromkeys(one.kind for one in confirmed))
+    assert kinds == ["building_change", "illegal_building"]
+    assert confirmed[0].stream_s > begins + 2 * day_s
+    assert {one.zone for one in confirmed} == {"plot"}
+    left, right, foot = PLOT
+    box = confirmed[-1].boxes[0]
+    assert (
+        overlap((box.x1 * 640, box.y1 * 360, box.x2 * 640, box.y2 * 360), (left, foot - 84, right, foot))
+        > 0.3
+    )
+    assert {"before", "after"} <= set(confirmed[-1].pictures)
 
 
 def test_a_scene_comes_at_the_pace_of_the_clock_and_skips_what_nobody_could_look_at() -> None:

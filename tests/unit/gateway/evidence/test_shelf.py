@@ -155,6 +155,17 @@ def test_a_line_that_the_power_cut_short_does_not_take_the_next_one_with_it(shel
     assert [line["who"] for line in notebook.lines(shelf.root / notebook.LOOKS)] == ["wang", "li"]
 
 
+def test_a_line_of_the_gateway_can_be_read_by_the_worker_of_its_group_whatever_the_umask(
+    shelf: Shelf,
+) -> None:
+    before = os.umask(0o077)
+    try:
+        notebook.mark(shelf.root, "a" * 20, right=True, by="wang", at=AT)
+    finally:
+        os.umask(before)
+    assert (shelf.root / notebook.MARKS).stat().st_mode & 0o777 == 0o660
+
+
 def test_nonsense_among_the_marks_is_passed_over(shelf: Shelf) -> None:
     shelf.root.mkdir()
     (shelf.root / notebook.MARKS).write_text(
