@@ -20,9 +20,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from detectors.runtime import ptz
 import cv2
 
+from detectors.runtime import ptz
 from detectors.runtime.archive import Archive, evidence_of
 from detectors.runtime.build import Built, build, names, pace
 from detectors.runtime.camera import Arrival, Camera, Reader
