@@ -227,3 +227,15 @@ async def test_a_worker_of_its_own_unit_comes_to_the_socket_gets_the_plan_and_co
     await asyncio.wait_for(again.wait(), 10)  # the gateway has gone: so does it
     assert again.returncode == 0
     assert not socket.exists()
+
+
+async def test_a_worker_that_cannot_start_says_why(
+    tmp_path: Path, quantities: Quantities, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cv2.py").write_text(
+        "raise ImportError('libGL.so.1: cannot open shared object file')\n", encoding="utf-8"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    async with watching({"yard": {"url": "rtsp://127.0.0.1/sub"}}, tmp_path, quantities, catalogue) as found:
+        await found.until(lambda: found.health.state == "lost", 20)
+        assert "libGL.so.1: cannot open" in found.health.last_error
