@@ -224,15 +224,13 @@ class OutboxTable:
     def _others(self, first: Leased, channel: str, now: int) -> Iterator[Leased]:
         """What goes out with it: everything due for the person that can wait; critical ones only when they had to.
 
-        A round is a list of its own, and fires are told together only with fires.
+        A round is a list of its own, and a fire goes alone unless even the provider's limit made it wait.
         """
-        sql = f"SELECT urgent, waited, gather FROM outbox WHERE id = {first.id:d}"  # noqa: S608  # a number
-        urgent, waited, _ = self._db.execute(sql).fetchone()
-        among = "critical = 0" if not first.critical else "urgent = 1" if urgent else "1"
-        if first.critical and not urgent and not waited:
+        sql = f"SELECT urgent, waited FROM outbox WHERE id = {first.id:d}"  # noqa: S608  # a number
+        urgent, waited = self._db.execute(sql).fetchone()
+        if (first.critical or urgent) and not waited:
             return
-        if waited and not urgent:
-            among = "urgent = 0"
+        among = f"urgent = {urgent:d}" if waited else "critical = 0 AND urgent = 0"
         route = "pile IN ('round', 'addendum')"
         sql = (
             f"SELECT id FROM outbox AS mine WHERE {_DUE} AND person = ? AND address = ? AND language = ? AND id <> ?"  # noqa: S608
