@@ -91,12 +91,20 @@ class Posting:
         self._prune(now)
 
     def _is_known(self, telling: Telling) -> bool:
-        """The same change once more: what it queued is there."""
+        """The same change once more: all that it queued is there."""
         sql = f"SELECT 1 FROM outbox WHERE {ALERT} AND occurrence = ? AND kind = ? AND seq = ? LIMIT 1"  # noqa: S608
         seq = to_ms(telling.at)
         keys = {(telling.occurrence, one.kind, seq) for one in telling.rows}
         alert = telling.rule, telling.target
-        return any(self._db.execute(sql, (*alert, *key)).fetchone() is not None for key in keys)
+        return bool(keys) and all(self._db.execute(sql, (*alert, *key)).fetchone() for key in keys)
+
+    def _free(self, telling: Telling) -> int:
+        """The number of this telling: its time, or the next one where another change happened in the same moment."""
+        sql = f"SELECT max(seq) FROM outbox WHERE {ALERT} AND occurrence = ? AND seq >= ? AND seq < ?"  # noqa: S608
+        seq = to_ms(telling.at)
+        alert = telling.rule, telling.target
+        taken = self._db.execute(sql, (*alert, telling.occurrence, seq, seq + 1000)).fetchone()[0]
+        return seq if taken is None else int(taken) + 1
 
     def _told(self, alert: tuple[str, str]) -> list[Row]:
         """Everybody who was told of the newest occurrence, or may have been: by which way, in which language."""
@@ -210,6 +218,7 @@ class Posting:
 
     def _add(self, telling: Telling) -> None:
         now = to_ms(telling.now)
+        seq = self._free(telling) if telling.rows else 0
         later: dict[tuple[str, int], int] = {}
         for one in telling.rows:
             due = to_ms(one.not_before)
@@ -223,6 +232,7 @@ class Posting:
                 now,
                 due,
                 to_ms(one.expires_at),
+                seq=seq,
                 kind=one.kind,
                 level=one.level,
                 person=one.person,
