@@ -11,6 +11,8 @@ from gateway.clock import SystemClock
 from gateway.contracts import ChannelContext
 from gateway.control import add_state, state_dir
 from gateway.errors import DeliveryError, Fault, SettingsError
+from gateway.evidence.notebook import marks_in
+from gateway.evidence.pictures import place_of
 from gateway.model import Notice, Paper
 from gateway.reports.gather import Report, Span, gathered, time_of_report
 from gateway.reports.page import page
@@ -64,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
             Fault(str(folder), 0, "", "holds no journal", "name the state folder with --state")
         )
     with Reader(folder, broken=_skipped) as reader:
-        report = gathered(site, reader, start, end, _progress)
+        marks = _marks(site, state_dir(args.state, args.site))
+        report = gathered(site, reader, start, end, marks=marks, progress=_progress)
     html = page(report, site, say, made=f"{now:%Y-%m-%d %H:%M}")
     if args.out is not None and str(args.out) == "-":
         print(html, end="")
@@ -120,6 +123,16 @@ def _mail(site: Site, say: Words, span: Span, report: Report, *, html: str, pape
             print(f"village report: address {number + 1} of {len(settings.to)}: {error}", file=sys.stderr)
     channel.close()
     return EX_UNAVAILABLE if failed else 0
+
+
+def _marks(site: Site, state: Path) -> dict[str, bool]:
+    """What people have said of the evidence of all cameras of the site."""
+    found: dict[str, bool] = {}
+    for name, plugin in site.sources.items():
+        place = place_of(plugin.settings, state / "sources" / name)
+        if place is not None:
+            found |= marks_in(place.root)
+    return found
 
 
 def _progress(slug: str) -> None:

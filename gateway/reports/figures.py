@@ -246,18 +246,23 @@ def alert_figures(events: Iterable[Event]) -> AlertFigures:
     )
 
 
-def camera_figures(events: Iterable[Event]) -> dict[str, CameraFigures]:
-    """Camera -> what it reported in the time, and how people judged it (events ``sighting_marked``)."""
+def camera_figures(events: Iterable[Event], marks: Mapping[str, bool]) -> dict[str, CameraFigures]:
+    """Camera -> what it reported in the time, and how people judged it.
+
+    Args:
+        events: Of the time.
+        marks: Evidence -> whether somebody found it right, his last word.
+    """
     reported: dict[str, Counter[str]] = defaultdict(Counter)
-    marks: dict[str, Counter[bool]] = defaultdict(Counter)
+    judged: dict[str, Counter[bool]] = defaultdict(Counter)
     for event in events:
         if event.kind in CAMERA_KINDS:
             reported[event.source][event.kind] += 1
-        elif event.kind == "sighting_marked":
-            marks[event.source][bool(event.detail.get("right"))] += 1
+            if event.evidence is not None and event.evidence in marks:
+                judged[event.source][marks[event.evidence]] += 1
     return {
-        camera: CameraFigures(reported[camera], marks[camera][True], marks[camera][False])
-        for camera in sorted({*reported, *marks})
+        camera: CameraFigures(reported[camera], judged[camera][True], judged[camera][False])
+        for camera in sorted(reported)
     }
 
 

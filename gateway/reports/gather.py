@@ -86,6 +86,8 @@ def gathered(
     journal: Journal,
     start: datetime,
     end: datetime,
+    *,
+    marks: Mapping[str, bool],
     progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Everything, device by device.
@@ -95,6 +97,7 @@ def gathered(
         journal: Where it was written down.
         start: First moment.
         end: First moment after it.
+        marks: Evidence -> whether somebody found it right.
         progress: Told which device is looked at: a month takes seconds on a Pi.
     """
     zone = site.village.site.zone
@@ -132,7 +135,7 @@ def gathered(
         end,
         limit,
         alerts=figures.alert_figures(happened),
-        cameras=figures.camera_figures(happened),
+        cameras=figures.camera_figures(happened, marks),
         **report,  # type: ignore[arg-type]  # filled above, each with its own kind
     )
 

@@ -13,7 +13,7 @@ from gateway.clock import SystemClock
 from gateway.commands.sight.evidence import root_of
 from gateway.control import add_state, state_dir
 from gateway.errors import Fault, SettingsError
-from gateway.evidence.notebook import MARKS, lines
+from gateway.evidence.notebook import marks_in
 from gateway.model import Event, Flag, series_of
 from gateway.shadow import Row, looked_for, tally
 from gateway.site import load_site, load_words
@@ -115,9 +115,6 @@ def _looked(reader: Reader, camera: str, start: datetime, end: datetime) -> time
 def _marks(place: Path) -> dict[str, bool]:
     """What people have said last of each piece of evidence; nothing where none is kept."""
     try:
-        path = root_of(place) / MARKS
+        return marks_in(root_of(place))
     except SettingsError:
         return {}
-    return {
-        str(line["id"]): line["mark"] == "right" for line in lines(path) if "id" in line and "mark" in line
-    }

@@ -134,11 +134,9 @@ def test_an_answer_to_nothing_open_is_no_answer_time() -> None:
     assert (found.answered, found.median_answer) == (0, None)
 
 
-def test_cameras_are_counted_by_what_people_said_of_their_sightings() -> None:
-    events = [Event("cam", kind, START, START) for kind in ("fire", "fire", "collision", "emptied")]
-    events += [
-        Event("cam", "sighting_marked", START, START, detail={"right": right}) for right in (0.0, 0.0, 1.0)
-    ]
-    found = figures.camera_figures(events)
+def test_cameras_are_counted_by_what_people_said_of_their_evidence() -> None:
+    kinds = ("fire", "fire", "collision", "emptied")
+    events = [Event("cam", kind, START, START, evidence=f"e{number}") for number, kind in enumerate(kinds)]
+    found = figures.camera_figures(events, {"e0": False, "e1": False, "e2": True, "other": False})
     assert found["cam"].reported == {"fire": 2, "collision": 1}
     assert (found["cam"].right, found["cam"].wrong) == (1, 2)
