@@ -149,7 +149,7 @@ class Herald:
             self._trusted = trusted
             return moved
         self._trusted = trusted
-        return self._coded(self.desk.tick(now, self._outbox.broken, trusted=trusted))
+        return self._coded(self.desk.tick(now, self._outbox.broken))
 
     def _coded(self, outcome: Outcome) -> Outcome:
         """A code to answer by in each message that asks for a deed."""

@@ -146,7 +146,7 @@ class Posting:
                 variables=variables,
                 severity=int(telling.severity),
                 critical=critical if until is None else 0,
-                pile="quiet" if until else "",
+                pile="" if until is None else "quiet" if person in telling.hold else "digest",
             )
 
     def _came_and_went(self, telling: Telling, missed: Iterable[Row], now: int) -> None:
@@ -175,7 +175,7 @@ class Posting:
         alert = telling.rule, telling.target
         sql = (
             "SELECT person, channel, address, way, language, template, variables, severity, critical,"  # noqa: S608
-            f" min(level), gather, urgent, occurrence, max(id) FROM outbox WHERE {_NEWEST}"
+            f" level, gather, urgent, occurrence, max(id) FROM outbox WHERE {_NEWEST}"
             f" AND kind NOT IN {_ENDS} AND kind <> 'repeat' AND (not_before <= ? OR way > 0) AND person NOT IN"
             f" (SELECT person FROM answered WHERE {ALERT})"
             f" AND person IN (SELECT person FROM outbox WHERE {_NEWEST} AND kind NOT IN {_ENDS}"
