@@ -267,8 +267,10 @@ class Posting:
             if waiting is not None and due - 60_000 <= waiting <= due + between:
                 return int(waiting)
         whose = "person = ? AND gather = ?"
-        sql = f"SELECT max(called_at) FROM outbox WHERE {whose} AND {TOLD} AND called_at > ?"  # noqa: S608
-        last = self._db.execute(sql, (one.person, one.gather, now - between)).fetchone()[0]
+        sql = (
+            f"SELECT max(called_at) FROM outbox WHERE {whose} AND {TOLD} AND called_at > ? AND called_at <= ?"  # noqa: S608
+        )
+        last = self._db.execute(sql, (one.person, one.gather, now - between, now)).fetchone()[0]
         return due if last is None else max(due, int(last) + between)
 
     def _addendum(self, person: str, joins: int, now: int) -> None:
