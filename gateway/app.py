@@ -277,6 +277,7 @@ class House:
             "quality": {flag.name: count for flag, count in self.spine.flags.items()} if self.spine else {},
             "events": self.spine.events if self.spine else 0,
             "stalled": self._stalled(),
+            "accounts": self.accounts.broken,
             "versions": {
                 "village": gateway.__version__,
                 "python": platform.python_version(),

@@ -107,7 +107,7 @@ _STATUS = record(
     more=True, site=TEXT, name=TEXT, language=TEXT, started=TIME, uptime_s=NUMBER, sources=mapping(OBJECT),
     devices=mapping(OBJECT), journal=OBJECT, sinks=mapping(OBJECT), clock=OBJECT, alerts=listing(OBJECT),
     channels=mapping(OBJECT), rules=mapping(INTEGER), bus=mapping(INTEGER), quality=mapping(INTEGER), events=INTEGER,
-    stalled=listing(TEXT), versions=mapping(ANY),
+    stalled=listing(TEXT), accounts=TEXT, versions=mapping(ANY),
 )  # fmt: skip
 ENDPOINTS = (
     Endpoint("GET", "/healthz", None, "ok, or 503 with the stages that stand still.", _healthz, media="text/plain"),
