@@ -118,6 +118,8 @@ class House:
             words=self.herald.words,
             told=self.herald.wake,
         )
+        self.editing = asyncio.Lock()  # held by whoever changes a file of the site
+        self.looking_back = asyncio.Lock()  # held by whoever lets a rule judge the past
         self.accounts = Accounts(state_dir, clock, site.village.api.sessions)
         self.changes = Changes(
             clock,

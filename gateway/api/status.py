@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -27,7 +28,9 @@ async def _status(asked: Asked) -> Any:
 
 
 async def _reload(asked: Asked) -> Any:
-    return await asked.house.reload()
+    outcome = await asked.house.reload()
+    await asyncio.to_thread(asked.house.accounts.note, asked.person, "site.reload", **outcome)
+    return outcome
 
 
 async def _metrics(asked: Asked) -> Response:
