@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -22,10 +23,11 @@ from gateway.clock import ManualClock
 from gateway.evidence.pictures import Place
 from gateway.evidence.shelf import Shelf
 from gateway.model import Delivery, Event, Reading
-from gateway.orders.papers import Draft
+from gateway.orders.papers import Draft, Proof
 from gateway.store.accounts import Role
 from tests.conftest import NOON
 from tests.house import house
+from tests.unit.orders.test_picture import jpeg
 from tests.visitor import Reply, Visitor, visitor
 
 SITE = """\
@@ -51,6 +53,8 @@ devices:
 """
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x02\x80\x00\x00\x01\xe0"
 EVIDENCE = "e" * 20
+JPEG = jpeg()
+PHOTO = f"{sha256(JPEG).hexdigest()[:16]}.jpg"
 STREAMS = {"/api/v1/changes"}  # go on for ever: test_api_changes.py
 
 
@@ -69,6 +73,10 @@ async def asked(tmp_path: Path) -> AsyncIterator[House]:
             await building.bus.put(Delivery((Event("bin-1", "alert", NOON, NOON, detail=detail),)))
         await building.bus.put(Delivery((Reading("bin-1/fill", 85.0, NOON, NOON),)))
         await building.bus.put(Delivery((Event("bin-1", "emptied", NOON, NOON, detail={"by": "x"}),)))
+        order = await building.orders.create(Draft("empty it", device="bin-1"), "test")
+        proof = Proof([JPEG], place=(28.001, 120.001))
+        photo = (await building.orders.done(order.id, "lin", proof)).photos[0]
+        assert photo == PHOTO
         while "bin-1/fill" not in building.latest or not building.spine or not building.spine.events:
             await asyncio.sleep(0)
         await asyncio.to_thread(building.journal.flush)
@@ -89,6 +97,8 @@ def path_of(one: Endpoint) -> str:
     """The path with its example's names, and device and quantity where they are wanted."""
     if "/evidence/" in one.path:
         return one.path.replace("{id}", EVIDENCE).replace("{name}", "snapshot.jpg")
+    if "/photos/" in one.path:
+        return one.path.replace("{id}", "1").replace("{name}", PHOTO)
     usual = {"device": "bin-1", "quantity": "fill", "slug": "bin-1", "id": "1"}
 
     def name(found: re.Match[str]) -> str:
