@@ -120,6 +120,8 @@ class House:
             words=self.herald.words,
             told=self.herald.wake,
         )
+        self.editing = asyncio.Lock()  # held by whoever changes a file of the site
+        self.looking_back = asyncio.Lock()  # held by whoever lets a rule judge the past
         self.accounts = Accounts(state_dir, clock, site.village.api.sessions)
         self.changes = Changes(
             clock,
@@ -282,6 +284,7 @@ class House:
             "quality": {flag.name: count for flag, count in self.spine.flags.items()} if self.spine else {},
             "events": self.spine.events if self.spine else 0,
             "stalled": self._stalled(),
+            "accounts": self.accounts.broken,
             "versions": {
                 "village": gateway.__version__,
                 "python": platform.python_version(),
