@@ -106,7 +106,7 @@ class House:
             broken=lambda: self.herald.broken,
             changed=self._order_changed,
         )
-        self.watch = Watch(self.orders, self.herald.codes)
+        self.watch = Watch(self.orders, self.herald.codes, self.herald.silenced)
         self.herald.woken = self.watch.wake
         self.outputs = Switchboard(clock, self._write_down)
         self.answers = Answers(
