@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any, Protocol
 
 from gateway.clock import Clock
@@ -282,7 +283,10 @@ class Answers:
         }
         event = Event("gateway", ANSWERED if person else REFUSED, now, now, detail=detail)
         rows = () if to is None or not heard.sender else (self._reply(channel, heard, to, words),)
-        telling = Telling("reply", person or "-", to_ms(heard.at), heard.at, now, rows=rows)
+        mark = sha256(heard.id.encode()).hexdigest()[
+            :12
+        ]  # two answers that wait for the same minute are both read
+        telling = Telling("reply", f"{person} {mark}", to_ms(heard.at), heard.at, now, rows=rows)
 
         def work(book: Book) -> None:
             book.add_events([event])
@@ -295,7 +299,7 @@ class Answers:
         now, language = self._clock.now(), to.person.language or self._orders.calls.language
         return Outgoing(
             "reply", 1, to.slug, channel, heard.sender, 0, language, self._words[language]("answer.subject"), words,
-            "reply", {"text": words}, Severity.INFO, False, now, now + REPLY_KEEPS,
+            "reply", {"text": words}, Severity.INFO, False, now, now + REPLY_KEEPS, line=words,
         )  # fmt: skip
 
 
