@@ -62,6 +62,7 @@ class Answers:
         clock: The house's.
         words: The texts, in every language.
         told: Called when a word back was queued.
+        called_out: Whether an alert is one that each of a group must answer himself (叫应).
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Answers:
         *,
         words: Mapping[Language, Words],
         told: Callable[[], None],
+        called_out: Callable[[str, str], bool] = lambda _, __: False,
     ) -> None:
         self._house = house
         self._orders = orders
@@ -82,6 +84,7 @@ class Answers:
         self._clock = clock
         self._words = words
         self._told = told
+        self._called_out = called_out
         self.guesses = Guesses()
 
     async def take(self, channel: str, heard: Heard) -> None:
@@ -213,7 +216,8 @@ class Answers:
         if not open_now:
             return say("answer.over", title=self._title(code))
         _, taken = await asyncio.to_thread(self._journal.told, code.rule, code.target)
-        if taken is not None and taken["by"] != who.person.name:
+        each = self._called_out(code.rule, code.target)
+        if taken is not None and taken["by"] != who.person.name and not each:
             return say("answer.taken", title=self._title(code), by=taken["by"])
         await self._house.acknowledge(code.rule, code.target, who.person.name)
         return ""

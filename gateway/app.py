@@ -119,6 +119,7 @@ class House:
             clock,
             words=self.herald.words,
             told=self.herald.wake,
+            called_out=lambda rule, target: self.herald.desk.answers(rule, target) is not None,
         )
         self.accounts = Accounts(state_dir, clock, site.village.api.sessions)
         self.changes = Changes(
