@@ -200,7 +200,7 @@ class Herald:
             found.append(
                 {
                     **one,
-                    "reason_zh": self.desk.teller.reason(facts, "zh", one["reason"]),
+                    "reason_zh": self.desk.teller.wording.reason(facts, "zh", one["reason"]),
                     "told": told,
                     "acknowledged": taken,
                     "masks": held,
@@ -234,7 +234,7 @@ class Herald:
         """Somebody has taken an open alert on; on the disk when this returns. Raises Unavailable."""
         now = self._clock.now()
         outcome = self.desk.acknowledge(rule, target, by, now)
-        outcome.events.append(acknowledged(rule, target, by, now))
+        outcome.events.append(acknowledged(rule, target, by, now, self.desk.since(rule, target)))
         await self._written(outcome)
 
     async def shelve(self, rule: str, target: str, until: datetime, by: str, why: str) -> str:
@@ -346,13 +346,12 @@ class Herald:
 
 def wishes_of(site: Site) -> Wishes:
     """What the site's rules do beside telling people."""
-    cameras = {
-        slug: place_of(one) for source in site.sources.values() for slug, one in cameras_of(source).items()
-    }
+    places = {slug: place_of(device.settings) for slug, device in site.devices.items()}
+    cameras = {slug: places.get(slug) for source in site.sources.values() for slug in cameras_of(source)}
     return Wishes(
         {plan.rule.id: plan.rule for plan in site.rules.plans},
         site.village.outputs,
-        {slug: place_of(device.settings) for slug, device in site.devices.items()},
+        places,
         cameras,
     )
 
