@@ -27,6 +27,12 @@ export function t(key, facts) {
 export const has = (key) => key in catalogue;
 /** The text that goes with a word of the machine (a state, a kind), or the word itself. */
 export const say = (group, word) => catalogue[`${group}.${word}`] ?? word;
+/** What a camera or device reports, in words; what is only to be looked at says so. */
+export function eventWord(kind) {
+  const [, plain, how] = /^(.*?)(?:_(review|ended|cleared))?$/.exec(kind);
+  const word = catalogue[`board_event.${kind}`] ?? catalogue[`board_event.${plain}`] ?? plain;
+  return how && !(`board_event.${kind}` in catalogue) ? t(`board_event_how.${how}`, { word }) : word;
+}
 /** A name that the gateway has in both languages. */
 export const both = (name) => (name && typeof name === "object" ? name[language] || name.zh || name.en : name) || "";
 

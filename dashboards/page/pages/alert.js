@@ -84,12 +84,14 @@ function form(one, app) {
 }
 
 function history(data) {
-  const rows = data.timeline ? data.timeline.map(entry) : told(data.plain);
+  const measured = data.shown?.measured;
+  const rows = data.timeline ? data.timeline.map((one, index) => entry(one, index, measured)) : told(data.plain);
   return h("section.panel", { key: "history" }, head("clock", t("board_alert.timeline")), rows.length ? h("ol.timeline", rows) : h("p.dim.pad", t("board_alert.no_timeline")));
 }
 
-function entry(one, index) {
+function entry(one, index, measured) {
   const kind = one.kind || "";
+  if (kind === "state") return line(index, one.at, one.state === "normal" ? "tick" : "alert", [stateWord(one.state), one.state === "normal" ? "" : stateWord(one.severity)].filter(Boolean).join(" · "), one.value === null || one.value === undefined || !measured ? "" : `${w.both(measured.title)} ${w.num(one.value, measured.digits)} ${measured.unit}`, one.state === "normal" ? "is-good" : "");
   return line(index, one.at, { state: "alert", ack: "tick", acknowledged: "tick", told: "person", message: "person", mask: "snooze", order: "order" }[kind] || "next", w.both(one.text) || w.say("board_timeline", kind), one.why || one.by || "");
 }
 const line = (key, at, sign, text, more, state = "") => h("li", { key, class: state }, h("time", { datetime: at || null }, w.when(at)), h("span.timeline-sign", icon(sign)), h("span.timeline-text", h("b", text), more ? h("span.dim", more) : null));

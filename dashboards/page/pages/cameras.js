@@ -22,7 +22,7 @@ export function view(data, app) {
   const blind = data.alerts.filter((one) => one.rule === "camera-blind");
   return h("div.page", { key: "cameras" },
     h("div.page-head", h("h1", icon("camera"), t("board_domain.camera")), h("p.summary", h("span.dim", t("board_cameras.all", { n: data.cameras.length })), blind.length ? badge("yellow", t("board_cameras.blind", { n: blind.length })) : null),
-      kinds.length > 1 ? h("div.filter", { role: "group", "aria-label": t("board_cameras.by_kind") }, ["", ...kinds].map((name) => h("button.chip-button", { key: name, type: "button", "aria-pressed": String(kind === name), onclick: () => ((kind = name), app.redraw()) }, name ? w.say("board_event", name) : t("board_bins.every")))) : null),
+      kinds.length > 1 ? h("div.filter", { role: "group", "aria-label": t("board_cameras.by_kind") }, ["", ...kinds].map((name) => h("button.chip-button", { key: name, type: "button", "aria-pressed": String(kind === name), onclick: () => ((kind = name), app.redraw()) }, name ? w.eventWord(name) : t("board_bins.every")))) : null),
     shown.length ? h("ul.sights", shown.map((one) => sight(one, app))) : empty("camera", data.cameras.length ? t("board_cameras.nothing") : t("board_cameras.none"), t("board_cameras.functions")));
 }
 
@@ -32,7 +32,7 @@ function sight(one, app) {
   const shows = one.evidence && app.can("worker");
   return h("li.panel.sight", { key: one.seq },
     shows ? pictures(one, kept) : h("div.sight-none", icon("camera", "big"), h("span.dim", one.evidence ? t("board_cameras.sign") : t("board_cameras.no_picture"))),
-    h("div.sight-body", h("h2", w.say("board_event", one.kind)), h("p.dim", `${name} · ${w.when(one.at)}`), h("p.dim", t("board_cameras.score", { n: w.num(100 * one.confidence, 0) })),
+    h("div.sight-body", h("h2", w.eventWord(one.kind)), h("p.dim", `${name} · ${w.when(one.at)}`), h("p.dim", t("board_cameras.score", { n: w.num(100 * one.confidence, 0) })),
       kept?.marks?.length ? badge(kept.marks[kept.marks.length - 1].right ? "normal" : "info", `${t(kept.marks[kept.marks.length - 1].right ? "board_cameras.was_right" : "board_cameras.was_wrong")} · ${kept.marks[kept.marks.length - 1].by}`) : null,
       h("div.actions", shows && !kept ? h("button.button.small", { type: "button", onclick: () => look(one, app) }, icon("photo"), t("board_cameras.look")) : null,
         one.evidence && app.can("operator") ? [h("button.button.small", { key: "right", type: "button", onclick: () => mark(one, true, app) }, icon("tick"), t("board_cameras.right")), h("button.button.small", { key: "wrong", type: "button", onclick: () => mark(one, false, app) }, icon("cross"), t("board_cameras.wrong"))] : null)));
@@ -41,7 +41,7 @@ function sight(one, app) {
 const file = (one, name) => `/api/v1/evidence/${encodeURIComponent(one.evidence)}/${encodeURIComponent(name)}`;
 
 function pictures(one, kept) {
-  const first = h("img", { src: file(one, "snapshot.jpg"), alt: w.say("board_event", one.kind), loading: "lazy", onerror: (event) => (event.target.hidden = true) });
+  const first = h("img", { src: file(one, "snapshot.jpg"), alt: w.eventWord(one.kind), loading: "lazy", onerror: (event) => (event.target.hidden = true) });
   if (!kept) return first;
   const names = kept.files.map((each) => each.name);
   const pair = ["before.jpg", "after.jpg"].every((name) => names.includes(name));

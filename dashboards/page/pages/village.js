@@ -55,7 +55,7 @@ const BODY = {
   water: (one) => h("span.tile-body", main(one, h("span.class-big", { class: `class-${one.class}` }, t(`board_class.${one.class}`)), `${w.both(one.main.title)} ${w.num(one.main.value, one.main.digits)}`),
     spark(one.spark, { limit: one.limit ?? null, state: one.worst }), foot(one)),
   camera: (one) => h("span.tile-body", main(one, h("span.figure", h("b", String(one.seen)), h("i", t("board_village.times"))), t("board_village.in_a_day")),
-    h("span.tile-kinds", Object.entries(one.kinds).slice(0, 3).map(([kind, n]) => h("span", { key: kind }, w.say("board_event", kind), h("b", String(n))))),
+    h("span.tile-kinds", Object.entries(one.kinds).slice(0, 3).map(([kind, n]) => h("span", { key: kind }, w.eventWord(kind), h("b", String(n))))),
     h("span.tile-foot", h("span", one.last ? one.last.place : t("board_cameras.nothing")), one.last ? h("span.dim", w.ago(one.last.at)) : null)),
   weather(one) {
     const hour = one.rain.find((window) => window.hours === 1);
@@ -102,7 +102,7 @@ function orders(list, app) {
 
 function news(list) {
   if (!list.length) return null;
-  const what = (one) => (one.kind === "order" ? t("board_news.order", { what: w.say("board_log", one.detail.what) }) : one.kind === "over" ? t("board_news.over", { title: w.both(one.title) }) : one.title ? w.both(one.title) : w.say("board_event", one.kind));
+  const what = (one) => (one.kind === "order" ? t("board_news.order", { what: w.say("board_log", one.detail.what) }) : one.kind === "over" ? t("board_news.over", { title: w.both(one.title) }) : one.title ? w.both(one.title) : w.eventWord(one.kind));
   return h("section.panel.news-panel", { key: "news", "aria-label": t("board_news.title") }, head("clock", t("board_news.title")),
     h("ul.news", list.map((one) => h("li", { key: one.seq }, h("time", { datetime: one.at }, w.clock(one.at)), icon(`s-${one.state}`, `sev-icon sev-${one.state}`), h("span", one.place ? h("b", one.place) : null, " ", what(one), one.state === "normal" ? null : h("span.vh", stateWord(one.state)))))));
 }
@@ -111,5 +111,5 @@ function evidence(events, app) {
   const pictured = (events || []).filter((one) => one.evidence && one.detail?.state !== "ended").slice(0, 3);
   if (!pictured.length || !app.can("worker")) return null; // each look is written down, so only who may look is shown any
   return h("section.panel.strip-panel", { key: "strip", "aria-label": t("board_village.evidence") }, head("camera", t("board_village.evidence"), h("a.more", { href: "/board/cameras" }, icon("next"))),
-    h("div.strip", pictured.map((one) => h("a.shot", { key: one.seq, href: `/board/cameras?event=${one.seq}` }, h("img", { src: `/api/v1/evidence/${encodeURIComponent(one.evidence)}/snapshot.jpg`, alt: w.say("board_event", one.kind), loading: "lazy" }), h("span", w.say("board_event", one.kind)), h("time", w.clock(one.at))))));
+    h("div.strip", pictured.map((one) => h("a.shot", { key: one.seq, href: `/board/cameras?event=${one.seq}` }, h("img", { src: `/api/v1/evidence/${encodeURIComponent(one.evidence)}/snapshot.jpg`, alt: w.eventWord(one.kind), loading: "lazy" }), h("span", w.eventWord(one.kind)), h("time", w.clock(one.at))))));
 }
