@@ -11,10 +11,10 @@ const ROLES = ["viewer", "worker", "operator", "admin"];
 const PAGES = [
   ["village", "", "village"], ["alerts", "alerts", "alert"], ["bins", "bins", "bin"], ["water", "water", "water"],
   ["houses", "houses", "structure"], ["weather", "weather", "weather"], ["fields", "fields", "soil"],
-  ["cameras", "cameras", "camera"], ["orders", "orders", "order"], ["admin", "admin", "gear"],
+  ["cameras", "cameras", "camera"], ["linkage", "linkage", "link"], ["orders", "orders", "order"], ["admin", "admin", "gear"],
 ];
 const ON_PHONE = ["village", "alerts", "my", "menu"];
-const MODULES = new Set(["village", "alerts", "bins", "water", "houses", "weather", "fields", "cameras", "orders", "order", "my", "admin", "alert", "device", "sign", "menu"]);
+const MODULES = new Set(["village", "alerts", "bins", "water", "houses", "weather", "fields", "cameras", "linkage", "orders", "order", "my", "admin", "alert", "device", "sign", "menu"]);
 const KIOSK = ["village", "bins", "water", "houses", "weather", "fields"];
 const KIOSK_S = 20;
 
