@@ -32,6 +32,7 @@ from gateway.contracts import Actuator, Channel, Context, Device, SinkContext, S
 from gateway.deriver import Deriver
 from gateway.doctor import examine
 from gateway.evidence.pictures import Place
+from gateway.evidence.warden import Warden
 from gateway.herald import Herald
 from gateway.judgement import Judgement
 from gateway.latest import Latest
@@ -107,6 +108,7 @@ class House:
             changed=self._order_changed,
         )
         self.watch = Watch(self.orders, self.herald.codes)
+        self.warden = Warden(state_dir, clock, lambda: self.evidence)
         self.herald.woken = self.watch.wake
         self.outputs = Switchboard(clock, self._write_down)
         self.answers = Answers(
@@ -187,6 +189,7 @@ class House:
                 group.create_task(api.serve(), name="api")
                 ticking = group.create_task(self._tick(), name="tick")
                 watching = group.create_task(self.watch.run(), name="orders")
+                tidying = group.create_task(self.warden.run(), name="evidence")
                 switching = group.create_task(self.outputs.run(), name="outputs")
                 if not await self.sources.opened(5.0):
                     _log.warning("a source is still opening after 5 s; going on")
@@ -201,6 +204,7 @@ class House:
                 await self.sources.stop()
                 ticking.cancel()
                 watching.cancel()
+                tidying.cancel()
                 self.herald.inbox.stop()
                 api.stop()
             self.bus.close()
@@ -268,6 +272,7 @@ class House:
             "clock": {"trusted": self.clock.trusted(), "now": self.clock.now().isoformat()},
             "alerts": self.alerts(),
             "channels": self.herald.status(),
+            "evidence": self.warden.status(),
             "outputs": self.outputs.status(),
             "rules": {
                 "rules": len(self.site.rules.plans),

@@ -200,7 +200,7 @@ class Herald:
             found.append(
                 {
                     **one,
-                    "reason_zh": self.desk.teller.reason(facts, "zh", one["reason"]),
+                    "reason_zh": self.desk.teller.wording.reason(facts, "zh", one["reason"]),
                     "told": told,
                     "acknowledged": taken,
                     "masks": held,
@@ -346,13 +346,12 @@ class Herald:
 
 def wishes_of(site: Site) -> Wishes:
     """What the site's rules do beside telling people."""
-    cameras = {
-        slug: place_of(one) for source in site.sources.values() for slug, one in cameras_of(source).items()
-    }
+    places = {slug: place_of(device.settings) for slug, device in site.devices.items()}
+    cameras = {slug: places.get(slug) for source in site.sources.values() for slug in cameras_of(source)}
     return Wishes(
         {plan.rule.id: plan.rule for plan in site.rules.plans},
         site.village.outputs,
-        {slug: place_of(device.settings) for slug, device in site.devices.items()},
+        places,
         cameras,
     )
 

@@ -20,7 +20,7 @@ declare -A server=([mosquitto]=mosquitto [influxdb]=influxd [victoria-metrics]=v
   [gstreamer1.0-plugins-base]='/usr/lib/*/gstreamer-1.0/libgstvideotestsrc.so' [gstreamer1.0-plugins-good]='/usr/lib/*/gstreamer-1.0/libgstrtp.so'
   [gstreamer1.0-plugins-bad]='/usr/lib/*/gstreamer-1.0/libgstx265.so' [gstreamer1.0-plugins-ugly]='/usr/lib/*/gstreamer-1.0/libgstx264.so'
   [gstreamer1.0-libav]='/usr/lib/*/gstreamer-1.0/libgstlibav.so'
-  [chromium]=chromium [fonts-noto-cjk]=/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc [poppler-utils]=pdftotext [npm]=npm
+  [chromium]=chromium [fonts-noto-cjk]=/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc [poppler-utils]=pdftotext
   [libpango-1.0-0]='/usr/lib/*/libpango-1.0.so.0' [libpangoft2-1.0-0]='/usr/lib/*/libpangoft2-1.0.so.0')
 
 say() { printf '%s\n' "$*" >&2; }

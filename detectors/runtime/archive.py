@@ -98,8 +98,16 @@ class Archive:
     def keep(
         self, camera: str, frame: Frame, sighting: Sighting, seen: Iterable[Detections] = ()
     ) -> str | None:
-        """Evidence of a sighting; its id once it is on the disk."""
-        return self._keepers[camera].keep(sighting, frame, seen)
+        """Evidence of a sighting; its id once it is on the disk.
+
+        A bug in keeping must not cost the alarm: it is written to the log and said in the heartbeat.
+        """
+        try:
+            return self._keepers[camera].keep(sighting, frame, seen)
+        except Exception as error:  # noqa: BLE001  # the worker's edge, as in eye.py
+            self._notes[f"{camera}.fault"] = f"{type(error).__name__}: {error}"[:200]
+            _log.exception("evidence not kept camera=%s kind=%s", camera, sighting.kind)
+            return None
 
     def tick(self, now_s: float) -> None:
         """A second has passed."""

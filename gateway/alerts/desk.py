@@ -2,6 +2,7 @@
 
 Pure: the time is an argument. Every answer is an :class:`Outcome`, to be written down in one transaction: messages,
 events and what the desk itself must still know after a restart. (Alerting reference 4.2, 4.5, 4.6, 4.9 to 4.11.)
+Longer than most modules: whoever changes a mask or a matter must see what else changes with it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import Any, Literal
 from gateway.alerts import masks, rates, stages
 from gateway.alerts.masks import Held, Mask
 from gateway.alerts.matter import FLAPPING_S, Matter, recalled
+from gateway.alerts.speaker import Speaker
 from gateway.alerts.stages import Look, Standing
 from gateway.model import AlertChange, AlertState, Event, Note, Severity, Telling
-from gateway.notify.teller import OWN_ALERTS, SOURCE_SILENT, Manner, Teller
+from gateway.notify.teller import OWN_ALERTS, SOURCE_SILENT, Teller
 from gateway.people import URGENCY_OF
 from gateway.rules.instance import time_of
 from gateway.rules.state import INF
@@ -70,6 +72,8 @@ class Desk:
         self._out = Outcome()
         self._now = 0.0
         self._broken: Set[str] = frozenset()
+        self._speaker = Speaker(teller, self._flood, 0.0, frozenset())
+        self._storms: dict[str, float] = {}
         self._written = ""
 
     # -- what the house says ------------------------------------------------------------------------------------------
@@ -96,7 +100,7 @@ class Desk:
             for matter in list(self._matters.values()):
                 self._by_time(matter)
         if self._flood.ends(self._now):
-            self._out.tellings.append(Telling("", "", 0, now, now, release="flood"))
+            self._speaker.tellings.append(Telling("", "", 0, now, now, release="flood"))
         return self._end()
 
     def shift(self, by: float, *, trusted: bool = True) -> Outcome:
@@ -129,6 +133,7 @@ class Desk:
             elif note.kind == "tally":
                 self._flood.restore(note.text)
                 self._written = note.text
+        self._storms = {one.target: one.since for one in self.own_alerts()}
 
     # -- what people say ----------------------------------------------------------------------------------------------
 
@@ -180,7 +185,7 @@ class Desk:
             self._put(Mask("maintenance", masks.ALL, place, self._now, until.timestamp(), by, why))
             self._say("maintenance_begun", place, now, by=by, why=why, until=until)
             if place in teller.devices and teller.watches_fire(place):
-                self._out.tellings.append(teller.out_of_service(place, until, by, why, now))
+                self._speaker.tellings.append(teller.out_of_service(place, until, by, why, now))
             self._look_again()
         return self._end(words)
 
@@ -198,7 +203,7 @@ class Desk:
         """Somebody has taken it on; one of a group that must answer one by one answers for himself only."""
         self._begin(now, self._broken)
         matter = self._matters.get((rule, target))
-        person = self.teller.person(by)
+        person = self.teller.turns.person(by)
         answered = ""
         if matter is not None:
             if person in matter.group:
@@ -211,7 +216,7 @@ class Desk:
                 matter.realarm_at = self._now + REALARM_S
             self._touch(matter)
         grouped = matter is not None and bool(matter.group)
-        self._out.tellings.append(
+        self._speaker.tellings.append(
             Telling(
                 rule,
                 target,
@@ -238,7 +243,7 @@ class Desk:
             elif state in ("accepted", "closed"):
                 matter.realarm_at = INF
             elif state == "late" and matter.truth:
-                self._realarm(matter)
+                self._speaker.realarm(matter)
             self._touch(matter)
         return self._end()
 
@@ -286,9 +291,11 @@ class Desk:
         matter = self._matters.setdefault(key, Matter(*key))
         matter.note(change, self._now)
         self._touch(matter)
+        if change.rule == SOURCE_SILENT:
+            self._storms = {one.target: one.since for one in self.own_alerts()}
         rule = self.teller.rules.get(change.rule)
         if rule is None and change.rule not in OWN_ALERTS:
-            self._forget(matter, change)
+            self._speaker.forget(matter, change)
             return
         begins = matter.truth == "firing" and not matter.flapping and not stages.is_fire(rule)
         spoken = ""
@@ -301,99 +308,8 @@ class Desk:
             matter.flapping = True
 
     def _settle(self, matter: Matter, *, spoken: str = "", was: str = "") -> None:
-        """Tell what people must know now, or note what keeps it from them."""
-        reason = stages.held(matter, self._look())
         self._touch(matter)
-        if reason is not None:
-            if matter.known and not matter.held and reason.kind != "flapping":
-                self._take_back(matter)
-            matter.held = reason.kind
-            return
-        matter.held = ""
-        if matter.truth == "firing":
-            self._firing(matter, spoken, was)
-        elif matter.truth == "latched":
-            worse = matter.severity > matter.worst
-            if matter.known == "firing" and not worse:
-                self._close(matter)
-            elif not matter.known or worse or (was and not matter.taken):
-                self._open(matter, spoken="latched", again=True)
-            matter.known = "latched"
-        elif matter.known:
-            self._close(matter)
-            matter.told("", self._now)
-            matter.taken = ""
-            matter.quieten()
-
-    def _firing(self, matter: Matter, spoken: str, was: str) -> None:
-        if matter.stale and matter.severity <= matter.worst:
-            return
-        if matter.known != "firing":
-            self._open(matter, spoken=spoken, again=bool(was))  # it may have begun long ago, and is true now
-        elif matter.severity > matter.worst:
-            self._open(matter, raised=True, again=bool(was))
-        elif was == "flapping":
-            matter.repeat_at = INF if matter.taken else self._now + self._every(matter)
-        elif was and not matter.taken:
-            self._open(matter, spoken="still", again=True)
-
-    def _open(self, matter: Matter, *, spoken: str = "", raised: bool = False, again: bool = False) -> None:
-        """The ladder begins."""
-        change = matter.change(at=self._now if again else None, fresh=again and not raised, raised=raised)
-        urgency = URGENCY_OF[matter.severity.word]
-        rule = self.teller.rules.get(matter.rule)
-        waits = urgency == "notice" or (rule is not None and bool(rule.batch) and urgency != "critical")
-        if not waits:
-            self._flood.note(self._now)
-        manner = Manner(
-            spoken,
-            flood=self._flood.since is not None and urgency != "critical",
-            below=spoken == "repeats" and urgency != "critical",
-        )
-        now = time_of(self._now)
-        telling = self.teller.telling(change, now, self._broken, manner)
-        if telling is None:
-            return
-        self._out.tellings.append(telling)
-        late = change.at <= now - self.teller.keeps(matter.severity)
-        matter.taken = ""
-        matter.quieten()
-        if late:
-            matter.stale, matter.worst = True, matter.severity
-            return
-        matter.told("firing", self._now)
-        matter.repeat_at = self._now + self._every(matter)
-        callout = self.teller.answering(matter.rule, matter.target, now, self._broken)
-        if callout is not None:
-            matter.group, matter.group_name, matter.answered = list(callout.people), callout.group, []
-            matter.chase_at = self._now + callout.every.total_seconds()
-
-    def _close(self, matter: Matter) -> None:
-        telling = self.teller.telling(matter.change(), time_of(self._now), self._broken)
-        if telling is not None:
-            self._out.tellings.append(telling)
-
-    def _take_back(self, matter: Matter) -> None:
-        now = time_of(self._now)
-        self._out.tellings.append(Telling(matter.rule, matter.target, 0, now, now, cancels=True))
-        matter.quieten()
-
-    def _forget(self, matter: Matter, change: AlertChange) -> None:
-        """The rule or the device has left the site: nobody is told."""
-        telling = self.teller.telling(change, time_of(self._now), self._broken)
-        if telling is not None:
-            self._out.tellings.append(telling)
-        matter.truth, matter.known, matter.held, matter.flapping, matter.raises = "", "", "", False, []
-
-    def _every(self, matter: Matter) -> float:
-        """How long until the same people are told again [s]; a round's next one."""
-        rule = self.teller.rules.get(matter.rule)
-        urgency = URGENCY_OF[matter.severity.word]
-        if urgency != "critical" and rule is not None and rule.batch:
-            begins = self.teller.next_round(rule, time_of(self._now))
-            return INF if begins is None else begins.timestamp() - self._now
-        every = self.teller.roster.settings.ladders.of(urgency).repeat
-        return INF if every is None else every.total_seconds()
+        self._speaker.settle(matter, stages.held(matter, self._look()), spoken=spoken, was=was)
 
     # -- by time alone ------------------------------------------------------------------------------------------------
 
@@ -409,59 +325,18 @@ class Desk:
             elif reason.kind != matter.held:
                 matter.held = reason.kind
                 self._touch(matter)
-        if matter.truth and not matter.held and not matter.flapping:
+        due = min(matter.realarm_at, matter.repeat_at, matter.chase_at) <= now
+        if due and matter.truth and not matter.held and not matter.flapping:
+            self._touch(matter)
             if matter.realarm_at <= now:
-                self._realarm(matter)
+                self._speaker.realarm(matter)
             if matter.repeat_at <= now:
-                self._repeat(matter)
+                self._speaker.repeat(matter)
             if matter.chase_at <= now:
-                self._chase(matter)
+                self._speaker.chase(matter)
         if matter.raises and now - matter.raises[-1] >= FLAPPING_S:
             matter.raises = []
             self._touch(matter)
-
-    def _repeat(self, matter: Matter) -> None:
-        now = time_of(self._now)
-        rule = self.teller.rules.get(matter.rule)
-        due = None
-        if rule is not None and rule.batch and URGENCY_OF[matter.severity.word] != "critical":
-            due = self.teller.round_told(rule, now)
-        change = matter.change(at=self._now)
-        self._out.tellings.append(
-            self.teller.again(change, now, at=due, pile="round")
-            if due is not None
-            else self.teller.again(change, now)
-        )
-        matter.repeat_at = self._now + self._every(matter)
-        self._touch(matter)
-
-    def _chase(self, matter: Matter) -> None:
-        now = time_of(self._now)
-        left = frozenset(matter.group) - frozenset(matter.answered)
-        callout = self.teller.answering(matter.rule, matter.target, now, self._broken)
-        if left and callout is not None:
-            self._out.tellings.append(self.teller.again(matter.change(at=self._now), now, people=left))
-            matter.chase_at = self._now + callout.every.total_seconds()
-        else:
-            matter.chase_at = INF
-        self._touch(matter)
-
-    def _realarm(self, matter: Matter) -> None:
-        """Taken on, but not done: the level above those who know is told."""
-        matter.realarm_at = INF
-        began, reached = time_of(matter.told_at), time_of(matter.taken_at or self._now)
-        telling = self.teller.next_level(
-            matter.change(at=self._now, fresh=True),
-            time_of(self._now),
-            began=began,
-            reached=reached,
-            broken=self._broken,
-        )
-        if telling is not None:
-            self._out.tellings.append(telling)
-            matter.taken = ""
-            matter.repeat_at = self._now + self._every(matter)
-        self._touch(matter)
 
     def _storm(self, target: str) -> None:
         """Whether the source of a device that has fallen silent, or speaks again, is silent as a whole."""
@@ -548,8 +423,10 @@ class Desk:
 
     def _begin(self, now: datetime, broken: Set[str]) -> None:
         self._out, self._now, self._broken = Outcome(), now.timestamp(), broken
+        self._speaker = Speaker(self.teller, self._flood, self._now, broken)
 
     def _end(self, words: str = "") -> Outcome:
+        self._out.tellings = self._speaker.tellings
         for key in sorted(self._dirty):
             matter = self._matters.get(key)
             if matter is None:

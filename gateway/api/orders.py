@@ -250,7 +250,8 @@ ENDPOINTS = (
         "POST", "/api/v1/orders/{id}/done", Role.WORKER,
         "It is done: a form with photo (files), lat, lon, note, sure. 409 with key sure: the sensor says otherwise.",
         _done, _ONE, path_shapes=_ID, raw=True,
-        body=record({"photo": TEXT, "lat": TEXT, "lon": TEXT, "note": TEXT, "sure": TEXT}), examples=_EXAMPLE,
+        body=record({"photo": TEXT, "lat": TEXT, "lon": TEXT, "note": TEXT, "sure": TEXT}, more=True),
+        examples=_EXAMPLE,
     ),
     Endpoint(
         "POST", "/api/v1/orders/{id}/check", Role.OPERATOR, "I have looked at it: it is closed.", _check, _ONE,

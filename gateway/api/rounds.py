@@ -11,6 +11,7 @@ from gateway.api.shapes import NUMBER, SLUG_NAME, TEXT, TIME, TRUTH, listing, on
 from gateway.api.table import Endpoint
 from gateway.model import series_of
 from gateway.names import roster_of
+from gateway.notify.batches import soonest
 from gateway.rounds import round_of
 from gateway.rules.conditions.trend import Forecast
 from gateway.store.accounts import Role
@@ -32,8 +33,9 @@ async def _round(asked: Asked) -> Any:
         if role in one["tell"] and one["state"] not in {"pending", "normal"}
     }
     only = None if asked.given["all"] else needed
-    one = round_of(village, roster_of(village), role, asked.given["cell"], only)
-    now = house.clock.now()
+    roster, now = roster_of(village), house.clock.now()
+    one = round_of(village, roster, role, asked.given["cell"], only)
+    turns = village.duty.rounds.get(role)
     full = await asyncio.to_thread(_forecasts, asked, one.stops, now)
     stops = []
     for slug in one.stops:
@@ -52,7 +54,7 @@ async def _round(asked: Asked) -> Any:
         )
     return {
         "role": role,
-        "at": None,
+        "at": soonest(turns, now, roster).isoformat() if turns else None,
         "from": one.start,
         "on": one.on,
         "stops": stops,
@@ -102,6 +104,6 @@ ENDPOINTS = (
             {"from": TEXT}, role=TEXT, at=or_null(TIME), on=one_of("earth", "map"), stops=listing(_STOP),
             length_m=or_null(NUMBER),
         ),
-        query={"role": SLUG_NAME, "cell": SLUG_NAME, "all": {**TRUTH, "default": "false"}},
+        query={"role": SLUG_NAME, "cell": SLUG_NAME, "all": {**TRUTH, "default": False}},
     ),
 )  # fmt: skip

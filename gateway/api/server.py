@@ -90,6 +90,11 @@ class Api:
     def _public_socket(self) -> socket.socket | None:
         settings = self._settings
         try:
+            self._public.config.load()
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            _log.error("api not listening tls=%s reason=%s", settings.tls, error)
+            return None
+        try:
             public = tcp_socket(settings.host, settings.port)
         except OSError as error:
             where = f"{settings.host}:{settings.port}"

@@ -129,7 +129,7 @@ class Desk:
                     raise Refusal(400, "bad_value", key=name, problem=str(error)) from error
             else:
                 default = shape.get("default")
-                given[name] = read(shape, str(default)) if default is not None else None
+                given[name] = read(shape, default) if isinstance(default, str) else default
         return given
 
     async def _body(self, endpoint: Endpoint, request: Request) -> Any:

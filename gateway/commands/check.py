@@ -81,7 +81,7 @@ def _unknown_roles(site: Site) -> list[str]:
     found: dict[str, list[str]] = {}
     for plan in site.rules.plans:
         for slug, device in {GATEWAY.slug: GATEWAY, **site.devices}.items():
-            for name in teller.unknown(plan.rule, device) if plan.concerns(slug, device) else ():
+            for name in teller.turns.unknown(plan.rule, device) if plan.concerns(slug, device) else ():
                 rules = found.setdefault(name, [])
                 if plan.rule.id not in rules:
                     rules.append(plan.rule.id)

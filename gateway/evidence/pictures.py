@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from gateway.errors import GatewayError
 from gateway.evidence.notebook import look
+from gateway.evidence.retention import KEEP, LARGEST_BYTES
+from gateway.evidence.settings import EvidenceSettings
 from gateway.evidence.shelf import Item, Shelf
 
-LARGEST_BYTES = 2_000_000
+LARGEST_PICTURE_BYTES = 2_000_000
 FOLDER = "evidence"
 UNIT_FOLDER = Path("/var/lib/village-evidence")  # of a worker that is a unit: systemd/village-eyes.tmpfiles
 
@@ -28,10 +32,13 @@ class Place:
     Attributes:
         root: The folder.
         in_messages: Its pictures may go out with messages.
+        keep: Its term. largest: Most bytes.
     """
 
     root: Path
     in_messages: bool
+    keep: timedelta = KEEP
+    largest: int = LARGEST_BYTES
 
 
 def place_of(settings: Any, state_dir: Path) -> Place | None:
@@ -45,7 +52,11 @@ def place_of(settings: Any, state_dir: Path) -> Place | None:
     if not isinstance(said, Mapping):
         return None
     usual = UNIT_FOLDER if getattr(settings, "worker", "child") == "unit" else state_dir / FOLDER
-    return Place(Path(str(said.get("folder") or usual)), said.get("in_messages") is True)
+    try:
+        read = EvidenceSettings.model_validate(dict(said))
+    except ValidationError:  # the worker says what is wrong; until then nothing of it counts
+        read = EvidenceSettings()
+    return Place(read.folder or usual, read.in_messages, read.keep, read.largest)
 
 
 def found(places: Mapping[str, Place], number: str) -> tuple[Place, Item] | None:
@@ -64,7 +75,7 @@ def to_show(places: Mapping[str, Place], number: str, *, who: str, at: datetime)
         return None
     place, item = known
     picture = item.read(str(item.meta.get("picture") or "snapshot.jpg"))
-    if picture is None or len(picture) > LARGEST_BYTES:
+    if picture is None or len(picture) > LARGEST_PICTURE_BYTES:
         return None
     try:
         look(place.root, number, who=who, what="message", at=at)

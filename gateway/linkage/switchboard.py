@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.clock import Clock
 from gateway.contracts import Act, Actuator
-from gateway.errors import DeliveryError, Undeliverable
+from gateway.errors import DeliveryError, Retry, Undeliverable
 from gateway.model import Event
 from gateway.outputs import Output
 
@@ -128,10 +129,13 @@ class Switchboard:
             Retry, Uncertain, Broken: As the way to it says.
         """
         line = self._known(name)
-        for other in self._barred(name):
-            if self._lines[other].active() and self._lines[other].on is not None:
-                raise Undeliverable(f"{other} is on: {name} is interlocked with it")
-        async with line.lock:
+        barred = self._barred(name)
+        async with AsyncExitStack() as held:  # in one order for all, so that nobody waits for ever
+            for each in sorted({name, *barred}):
+                await held.enter_async_context(self._lines[each].lock)
+            for other in barred:
+                if self._lines[other].active() and self._lines[other].on is not None:
+                    raise Undeliverable(f"{other} is on: {name} is interlocked with it")
             most = line.output.max_duration.total_seconds()
             now = self._clock.monotonic()
             running = line.active() and line.on is not None
@@ -231,7 +235,7 @@ class Switchboard:
         line.acts += 1
         act = Act(f"{name}-{self._count}", "switch", on=on, for_s=round(for_s, 1), text=text)
         try:
-            words = await line.actuator.act(act)
+            words = await _done(line.actuator, act)
         except DeliveryError as error:
             line.trouble = str(error)
             if on is not line.output.at_rest:
@@ -248,3 +252,13 @@ class Switchboard:
     async def _write(self, name: str, kind: str, detail: dict[str, float | str]) -> None:
         now = self._clock.now()
         await self._note(Event(name, kind, now, now, detail=detail))
+
+
+async def _done(actuator: Actuator, act: Act) -> str:
+    try:
+        return await actuator.act(act)
+    except DeliveryError:
+        raise
+    except Exception as error:  # a fault in one way must not leave the others on
+        _log.error("output met an unexpected error", exc_info=error)
+        raise Retry(f"{type(error).__name__}: {error}") from error

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.errors import Unavailable
+from gateway.errors import OrderRefused, Unavailable
 from gateway.model import Order, Severity, Telling
 from gateway.notify.codes import Codes
 from gateway.orders import life
@@ -59,7 +59,7 @@ class Watch:
             try:
                 await self.look()
                 self._trouble = ""
-            except Unavailable as error:
+            except (Unavailable, OrderRefused) as error:  # a book that was lost takes its orders along
                 if self._trouble != str(error):
                     _log.warning("orders not looked at reason=%s", error)
                 self._trouble = str(error)

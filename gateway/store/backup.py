@@ -20,6 +20,7 @@ from gateway.store import lite
 from gateway.store.access import list_segments
 
 _BOOK = "book.db"
+_ACCOUNTS = "accounts.db"  # store/accounts.py
 
 
 def back_up(state: Path, target: Path, say: Callable[[int, int, str], None] = lambda *_: None) -> int:
@@ -43,13 +44,15 @@ def back_up(state: Path, target: Path, say: Callable[[int, int, str], None] = la
     try:
         with _private(fresh) as out, tarfile.open(fileobj=out, mode=_mode(target)) as tar:
             databases = [
-                path for path in [journal / _BOOK, *(p for p, _ in list_segments(journal))] if path.is_file()
+                path
+                for path in [state / _ACCOUNTS, journal / _BOOK, *(p for p, _ in list_segments(journal))]
+                if path.is_file()
             ]
             others = [path for path in _others(state, target) if path.is_file() and not path.is_symlink()]
             count = len(databases) + len(others)
             for done, path in enumerate(databases):
                 say(done, count, path.name)
-                _add_database(tar, path, f"journal/{path.name}", fresh)
+                _add_database(tar, path, str(path.relative_to(state)), fresh)
             for done, path in enumerate(others, len(databases)):
                 say(done, count, path.name)
                 with contextlib.suppress(FileNotFoundError):  # gone meanwhile
@@ -80,7 +83,8 @@ def _others(state: Path, target: Path) -> Iterator[Path]:
     """What the drivers keep; of the journal's folder nothing but the databases is needed."""
     for path in sorted(state.rglob("*")):
         inside = path.relative_to(state).parts
-        if inside[0] != "journal" and path.name not in {target.name, target.name + ".new"}:
+        ours = {target.name, target.name + ".new", _ACCOUNTS, f"{_ACCOUNTS}-journal"}
+        if inside[0] != "journal" and path.name not in ours:
             yield path
 
 

@@ -62,6 +62,7 @@ class Bookcase:
         self._path = disk.folder / BOOK
         self._book: Book | None = None
         self._sequence = 0
+        self._jobs = 0  # the last id of a work order that a book set aside had given
         self._marked: set[str] = set()
         self.bookmarks: dict[str, str] = {}
         self.generation = 0  # readers open the book anew when it was replaced
@@ -79,6 +80,7 @@ class Bookcase:
             self._book = Book(self._path, wal_pages=self._disk.wal_pages)
             if not self._book.number("clean", 1):
                 self._book.check(_CHECK_S)
+            return self._take_up(self._book)
         except sqlite3.Error as error:
             if lite.trouble(error) is lite.Trouble.BUSY:
                 raise
@@ -130,6 +132,7 @@ class Bookcase:
         for name in self.totals:
             self.totals[name] = max(self.totals[name], numbers.get(name, 0))
         self._sequence = max(self._sequence, numbers.get("event", 0), numbers.get("rolled", 0))
+        self._jobs = max(self._jobs, numbers.get("job", 0))
         self.generation += 1
         self._tell_replaced(aside)
 
@@ -177,6 +180,7 @@ class Bookcase:
             book.note(quota=self._disk.quota, evicted_until=self.evicted_until, **self.totals)
             if fresh and self._is_not_the_first():
                 book.count_from(max(self._sequence, to_ms(self._clock.now()) // 1000))
+                book.orders.count_from(self._jobs)
         return book
 
     def _is_not_the_first(self) -> bool:

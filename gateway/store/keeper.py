@@ -265,6 +265,7 @@ class Keeper:
             book.add_events(remains.events)
             for row in remains.parked:
                 book.park_again(row)
+            book.orders.take_back(remains.jobs)
             for table, rows in remains.rollups.items():
                 book.add_rollups(table, rows)
 

@@ -27,6 +27,7 @@ ORDERS = """
 """
 MOST_LISTED = 2000
 _OWN = frozenset({"id", "state", "kind", "cell", "person", "rule", "target", "occurrence", "created"})
+WHOLE = "id, year, nr, state, kind, cell, person, rule, target, occurrence, created, made_by, body"
 _SAID = "SELECT id, state, kind, cell, person, rule, target, occurrence, created, body FROM job"
 
 
@@ -54,9 +55,11 @@ class OrdersTable:
         known = self._known(order, made_by)
         if known is not None:
             return known, False
-        nr = 1 + int(
-            self._db.execute("SELECT coalesce(max(nr), 0) FROM job WHERE year = ?", (year,)).fetchone()[0]
+        sql = (
+            "SELECT max(coalesce((SELECT max(nr) FROM job WHERE year = ?), 0),"
+            " coalesce((SELECT value FROM meta WHERE key = 'job_floor'), 0))"
         )
+        nr = 1 + int(self._db.execute(sql, (year,)).fetchone()[0])
         named = replace(order, number=f"{year}-{nr:04d}")
         sql = (
             "INSERT INTO job(year, nr, state, kind, cell, person, rule, target, occurrence, created, made_by, body)"
@@ -78,6 +81,18 @@ class OrdersTable:
         """One of them."""
         row = self._db.execute(f"{_SAID} WHERE id = ?", (number,)).fetchone()
         return None if row is None else order_of(row)
+
+    def count_from(self, number: int) -> None:
+        """Give no id and no number that an older book may have given: its numbers were never above its ids."""
+        self._db.execute("DELETE FROM sqlite_sequence WHERE name = 'job'")
+        self._db.execute("INSERT INTO sqlite_sequence(name, seq) VALUES ('job', ?)", (number,))
+        self._db.execute("INSERT OR REPLACE INTO meta(key, value) VALUES ('job_floor', ?)", (number,))
+
+    def take_back(self, rows: Iterable[Sequence[object]]) -> None:
+        """Orders of an older book (columns of :data:`WHOLE`)."""
+        marks = ", ".join("?" * len(WHOLE.split(",")))
+        sql = f"INSERT OR IGNORE INTO job({WHOLE}) VALUES ({marks})"  # noqa: S608  # ours
+        self._db.executemany(sql, [tuple(row) for row in rows])
 
     def _known(self, order: Order, made_by: str) -> Order | None:
         row = None

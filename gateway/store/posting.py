@@ -31,6 +31,8 @@ NEXT_WAY_MS = (
     120_000  # critical: the person's next channel each 2 min until delivered (alerting reference 4.8)
 )
 KEPT_MS = 90 * 86_400_000  # addresses are personal data: what is settled is forgotten after 90 days
+REPEATS_KEPT_MS = 7 * 86_400_000  # one that nobody answers makes hundreds a day
+PRUNE_MS = 3_600_000
 GATHER_MS = 600_000  # the next warning of the same kind and cell 10 min after the last (4.7)
 FIRE_MS = 60_000  # fire: one message in 60 s for each person (4.6)
 ADDENDUM = 3  # so many new ones, and a round that was told already is told about them (4.7)
@@ -52,6 +54,7 @@ class Posting:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self._pruned = -PRUNE_MS
 
     def tell(self, telling: Telling) -> None:
         """Queue what a change of an alert causes, take back what it makes needless."""
@@ -298,9 +301,13 @@ class Posting:
         self._db.execute(f"UPDATE outbox SET void = 1 {which} 'leased'", (*alert, value))  # noqa: S608  # ours
 
     def _prune(self, now: int) -> None:
-        self._db.execute(
-            "DELETE FROM outbox WHERE created_at < ? AND state NOT IN ('queued', 'leased')", (now - KEPT_MS,)
-        )
+        """Once an hour: what is settled is forgotten after a while, repeats earlier than the rest."""
+        if 0 <= now - self._pruned < PRUNE_MS:
+            return
+        self._pruned = now
+        sql = "DELETE FROM outbox WHERE state NOT IN ('queued', 'leased') AND"
+        self._db.execute(f"{sql} created_at < ?", (now - KEPT_MS,))
+        self._db.execute(f"{sql} kind = 'repeat' AND created_at < ?", (now - REPEATS_KEPT_MS,))
 
 
 def _in(words: Any, language: str) -> tuple[str, str]:

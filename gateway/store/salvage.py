@@ -22,6 +22,7 @@ from gateway.model import Event, Flag, Reading
 from gateway.store import lite, segment
 from gateway.store.book import event_of
 from gateway.store.moments import DAY_MS, EARLIEST_MS, LATEST_MS, from_ms
+from gateway.store.orders import WHOLE
 from gateway.store.segment import Row, Segment, SegmentWriter, finite
 
 log = logging.getLogger(__name__)
@@ -39,12 +40,14 @@ class Remains:
     Attributes:
         events: All that could be read.
         parked: Rows (consumer, at, seq, item, why).
+        jobs: Rows of work orders, as :data:`gateway.store.orders.WHOLE` names their columns.
         rollups: Per table: rows (t, series, n, total, low, high).
         unread: Ranges that could not be read.
     """
 
     events: list[Event] = field(default_factory=list)
     parked: list[tuple[Any, ...]] = field(default_factory=list)
+    jobs: list[tuple[Any, ...]] = field(default_factory=list)
     rollups: dict[str, list[tuple[int, str, int, float, float, float]]] = field(default_factory=dict)
     unread: int = 0
 
@@ -226,6 +229,11 @@ def salvage_book(aside: Path, stopped: Callable[[], bool]) -> Remains:
         parked, unread = _table(connection, sql, _top(connection, "parked", 0), _bottom(connection, "parked"))
         remains.parked = [row[1:] for row in parked]
         remains.unread = lost + unread
+        with suppress(sqlite3.Error):  # a book from before there were orders
+            sql = f"SELECT {WHOLE} FROM job WHERE id >= ? AND id < ?"  # noqa: S608  # ours
+            jobs, unread = _table(connection, sql, _top(connection, "job", 0), _bottom(connection, "job"))
+            remains.jobs = list(jobs)
+            remains.unread += unread
         for table in _ROLLUPS:
             if not stopped():
                 remains.rollups[table] = _rollups(connection, table, remains)

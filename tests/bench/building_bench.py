@@ -1,10 +1,10 @@
-"""Semi-synthetic measurement of the building detector: real fixed views, made-up light, a pasted wall. By hand:
+"""Semi-synthetic measurement of the building detector: real fixed views, made-up light, a pasted building. By hand:
 
 VILLAGE_VISION_DATA=... python -m tests.bench.building_bench
 
-The views are medians of recorded clips. Light, clouds, wandering shadows, noise and a swaying pole are ours, and so is the
-wall: bricks that grow over three days. It measures how large a change must be and that light alone is none; it does not
-measure real building sites.
+The views are medians of recorded clips, the building is cut out of a photograph and grows over three days. Light, clouds,
+wandering shadows, noise, the swaying pole and the place of the building are ours. It measures how large a change must be
+and that light alone is none; it does not measure real building sites.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,6 @@ import numpy as np
 
 from detectors.illegal_building import Detector, Settings
 from detectors.runtime.contracts import Frame, SceneContext
-from tests.unit.detectors.place import brick
 
 FIRST = datetime(2026, 3, 2, tzinfo=UTC)
 HOURS = (8, 12, 16)
@@ -33,7 +33,7 @@ KINDS = {"building_change", "illegal_building"}
 
 
 def main() -> None:
-    """Each view without a wall, then with walls of three sizes at random places of its lower part."""
+    """Each view without a building, then with one of three sizes at random places of its lower part."""
     folder = os.environ.get("VILLAGE_VISION_DATA")
     if not folder:
         sys.exit("set VILLAGE_VISION_DATA to the folder of recorded clips")
@@ -50,11 +50,11 @@ def main() -> None:
         found, after = 0, []
         for picture in views.values():
             for _ in range(TRIES):
-                told, _ = days(picture, wall(picture, share, rng))
+                told, _ = days(picture, plot(picture, share, rng))
                 found += bool(told)
                 after += [told[0] - FROM_DAY] if told else []
         mean = f", after {np.median(after):.1f} days (median)" if after else ""
-        print(f"wall of {100 * share:.1f} % of the frame: {found} of {len(views) * TRIES} found{mean}")
+        print(f"building of {100 * share:.1f} % of the frame: {found} of {len(views) * TRIES} found{mean}")
     plates = [one for _, times in quiet.values() for one in times]
     print(
         f"a plate: median {1000 * np.median(plates):.0f} ms of processor, worst {1000 * max(plates):.0f} ms"
@@ -75,8 +75,17 @@ def view(path: Path) -> np.ndarray:
     return cv2.resize(picture, (WIDTH, round(picture.shape[0] * WIDTH / picture.shape[1])))
 
 
-def wall(picture: np.ndarray, share: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """Left, bottom, width and height of a wall in the lower part of the picture."""
+@cache
+def facade() -> np.ndarray:
+    """A real building, cut out of a photograph."""
+    photograph = cv2.imread(
+        str(Path(os.environ["VILLAGE_VISION_DATA"]) / "construction/building_site_side_by_side.jpg")
+    )
+    return photograph[1250:2450, 420:1550]
+
+
+def plot(picture: np.ndarray, share: float, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Left, bottom, width and height of a building in the lower part of the picture."""
     height, width = picture.shape[:2]
     area = share * width * height
     tall = round((area / 1.6) ** 0.5)
@@ -113,7 +122,8 @@ def lit(picture: np.ndarray, built: tuple[int, int, int, int] | None, day: int, 
         left, bottom, wide, tall = built
         part = max(round(tall * min(day - FROM_DAY + 1, 3) / 3), 2)
         spot = scene[bottom - part : bottom, left : left + wide]
-        scene[bottom - part : bottom, left : left + wide] = brick(wide, part) * (spot.mean() / 110)
+        house = cv2.resize(facade(), (wide, tall), interpolation=cv2.INTER_AREA).astype(np.float32)[-part:]
+        scene[bottom - part : bottom, left : left + wide] = house * ((spot.mean() + 30) / house.mean())
     height, width = scene.shape[:2]
     sunny, side = weather.uniform() > 0.35, (hour - 12) / 6
     scene *= 1 + (0.3 * side * sunny) * np.linspace(-1, 1, width, dtype=np.float32)[None, :, None]

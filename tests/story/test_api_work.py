@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-from datetime import timedelta
+import tarfile
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ from tests.contract.test_api import SITE as WITHOUT_MAP
 from tests.house import house
 from tests.visitor import PASSWORD, Visitor, visitor
 
-SITE = WITHOUT_MAP.replace(", map: map.png", "") + (
-    "  bin-2: {source: radio, address: bin-2, cell: east, role: cleaner, lat: 28.002, lon: 120.002}\n"
-)
+SITE = WITHOUT_MAP.replace(", map: map.png", "").replace(
+    "duty:\n", "duty:\n  rounds: {cleaner: ['14:00']}\n"
+) + ("  bin-2: {source: radio, address: bin-2, cell: east, role: cleaner, lat: 28.002, lon: 120.002}\n")
 RULE = {
     "id": "well-low",
     "name": {"zh": "井水偏低", "en": "The well is low"},
@@ -197,6 +198,9 @@ async def test_the_round_shows_what_is_full_in_walking_order_and_when_the_rest_w
         whole = (await worker.get("/api/v1/round?role=cleaner&all=true")).body
         assert [stop["device"] for stop in whole["stops"]] == ["bin-1", "bin-2"]
         assert whole["length_m"] == pytest.approx(297, abs=5)
+        now = building.clock.now()
+        begins = datetime.fromisoformat(whole["at"])
+        assert (begins.hour, begins > now) == (6, True)  # 14:00 in the village
         second = whole["stops"][1]
         assert second["fill"] == 58
         assert second["full_in_s"] == pytest.approx(8 * 3600, rel=0.1)  # 4 points an hour, 32 to go
@@ -259,6 +263,10 @@ async def test_no_secret_is_in_the_log_the_trail_or_the_backup(
         trail = (await admin.get("/api/v1/audit?limit=1000")).raw.decode()
         target = tmp_path / "copy.tar"
         await asyncio.to_thread(building.journal.backup, target)
+        with tarfile.open(target) as copy:
+            accounts = copy.extractfile("accounts.db")
+            assert accounts is not None
+            assert accounts.read(15) == b"SQLite format 3"
         everything = [caplog.text, trail, target.read_bytes().decode("latin-1")]
         for secret in (planted, key, chen.cookie, admin.cookie, admin.csrf):
             assert not [where for where in everything if secret in where]

@@ -220,6 +220,15 @@ async def test_taken_on_but_accepted_by_nobody_goes_up_after_a_quarter_of_an_hou
         (order,) = await building.orders.find()
         assert order.state is OrderState.ACCEPTED  # red: by a person only
         assert order.ended is not None
+        await building.orders.done(order.id, "wang", Proof([photo()], note="a prop has slipped"))
+        assert building.alerts()[0]["state"] == "latched"  # a job done ends no alert
+        with pytest.raises(OrderRefused, match="other_eyes"):
+            await building.orders.check(order.id, "wang")
+        assert await building.confirm("lean", "house-7", "He")
+        await until(lambda: not building.alerts())
+        await looked(building)
+        assert (await building.orders.find())[0].state is OrderState.DONE  # nor the end of an alert a job
+        assert (await building.orders.check(order.id, "he")).state is OrderState.CHECKED
 
 
 async def test_an_order_made_twice_with_one_key_is_one(tmp_path: Path, clock: ManualClock) -> None:

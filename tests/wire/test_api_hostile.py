@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from gateway import control
 from gateway.api import guard, wire
 from gateway.app import House
 from gateway.clock import ManualClock
@@ -285,3 +286,15 @@ def test_what_is_meant_is_taken() -> None:
         {"host": "0.0.0.0", "lan": True, "hosts": ["village.example", "*.lan"]}
     ).lan
     assert ApiSettings.model_validate({"host": "::1"}).host == "::1"
+
+
+@pytest.mark.parametrize("key", ["absent.pem", "cert.pem"], ids=["absent", "no-key"])
+async def test_a_certificate_that_is_no_good_keeps_the_port_shut_and_the_house_alive(
+    tmp_path: Path, certificate: Path, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = f"site: {{slug: demo}}\napi: {{port: 0, tls: {{certificate: {certificate.name}, key: {key}}}}}\n"
+    async with house(tmp_path, ManualClock(NOON), site) as building:
+        assert building.address == ""
+        assert "api not listening" in caplog.text
+        status = await asyncio.to_thread(control.ask, building.state_dir, "/api/v1/status")
+        assert status["stalled"] == []

@@ -152,6 +152,29 @@ async def test_two_that_bar_each_other_are_never_on_together(clock: ManualClock)
         assert it.state() == [True, False]
 
 
+async def test_two_that_bar_each_other_and_are_asked_for_at_once(clock: ManualClock) -> None:
+    async with house(clock, siren=output(), pump=output(topic="pump", interlock=["siren"])) as it:
+        asked = [it.board.on(name, 60, by="rule", why="x") for name in ("pump", "siren")]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        assert sorted(type(one).__name__ for one in found) == ["Undeliverable", "str"]
+        assert sorted(it.state()) == [False, True]
+
+
+async def test_a_way_that_breaks_in_a_way_nobody_foresaw_is_a_no_like_any_other(clock: ManualClock) -> None:
+    async with house(clock, siren=output(), lamp=output(topic="lamp")) as it:
+        await it.board.on("siren", 10, by="rule", why="x")
+        await it.board.on("lamp", 10, by="rule", why="x")
+
+        async def broken(act: Act) -> str:
+            raise OSError("no such device")
+
+        it.things["siren"].act = broken  # type: ignore[method-assign]
+        await clock.advance(0)
+        await clock.advance(15)
+        assert it.things["lamp"].on is False
+        assert "OSError: no such device" in it.board.status()["siren"]["trouble"]
+
+
 async def test_the_end_and_a_changed_site_leave_everything_at_rest(clock: ManualClock) -> None:
     async with house(clock, siren=output(), lamp=output(topic="lamp")) as it:
         await it.board.on("siren", 60, by="rule", why="x")

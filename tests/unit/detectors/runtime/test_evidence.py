@@ -20,10 +20,14 @@ pytest.importorskip("cryptography", reason="needs the extra 'vision'")
 
 import cv2
 
+from detectors.runtime.archive import Archive, evidence_of
+from detectors.runtime.build import Built
 from detectors.runtime.contracts import Box, Frame, Picture, Sighting, State
 from detectors.runtime.evidence import Keeper
 from detectors.runtime.footage import FileFootage, Ring
 from detectors.runtime.privacy import GREY, Masks, Shroud
+from gateway.cameras import Eyes
+from gateway.clock import ManualClock
 from gateway.evidence.inbox import Inbox
 from gateway.evidence.notebook import mark
 from gateway.evidence.sealed import new_keys, opened
@@ -152,6 +156,29 @@ def test_the_original_is_kept_sealed_only_and_only_when_asked_for(
     original = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR).astype(int)
     assert np.abs(original - image).mean() < 4
     assert np.abs(picture(item, "snapshot.jpg").astype(int)[100:] - image[100:]).mean() > 40
+
+
+def test_a_bug_in_keeping_costs_the_picture_and_not_the_alarm(tmp_path: Path) -> None:
+    eyes = Eyes.model_validate({"cameras": {"gate": {"url": "scene://street"}}})
+    built = Built(evidence=evidence_of(eyes)[0])
+    archive = Archive(eyes, built, tmp_path, clock=ManualClock(AT), mark=lambda *said: None)
+    nothing = np.zeros((0, 0, 3), np.uint8)  # no picture can be made of it
+    assert archive.keep("gate", frame(image=nothing), fire()) is None
+    assert "gate.fault" in archive.health()["notes"]
+    assert archive.keep("gate", frame(), fire(key="place-2")) is not None
+    archive.close()
+
+
+def test_settings_that_cannot_be_used_are_told_and_the_camera_keeps_covered_pictures(tmp_path: Path) -> None:
+    camera = {"url": "scene://street", "evidence": {"original": True, "key": str(tmp_path / "missing.pem")}}
+    eyes = Eyes.model_validate(
+        {"evidence": {"clip": "plain"}, "cameras": {"gate": camera, "yard": {"url": "x.mp4"}}}
+    )
+    found, faults = evidence_of(eyes)
+    told = "\n".join(map(str, faults))
+    assert "cameras.gate.evidence: clip: plain shows faces" in told
+    assert "evidence: clip: plain shows faces" in told
+    assert all((one.blur, one.clip, one.original) == ("auto", "off", False) for one in found.values())
 
 
 def test_a_full_disk_costs_the_picture_and_not_the_alarm(

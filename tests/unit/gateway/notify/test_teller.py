@@ -164,4 +164,4 @@ def test_unknown_names_are_known_to_be_unknown() -> None:
     site = village()
     here = teller(TILT, of=site)
     device = here.devices["bin-1"]
-    assert here.unknown(rule("any", ["cleaner", "flood", "land-office"]), device) == ["land-office"]
+    assert here.turns.unknown(rule("any", ["cleaner", "flood", "land-office"]), device) == ["land-office"]
