@@ -16,7 +16,7 @@ export async function load() {
 const listOf = (answer) => (Array.isArray(answer) ? answer : answer?.orders || answer?.events || null);
 
 export function view(data, app) {
-  return h("div.village", { key: "village" },
+  return h("div.village", { key: "village", class: data.acting.length ? "is-acting" : "" },
     h("h1.vh", t("board_nav.village")),
     data.acting.length ? h("section.acting", { key: "acting", role: "status", "aria-label": t("board_nav.linkage") }, data.acting.map((one) => h("p", { key: one.output }, icon("link"), h("b", one.name), stateOf(one), one.on ? h("span", t("board_linkage.left", { span: w.span(one.left_s) })) : null, h("span.dim", [w.both(one.why_title) || one.why, one.by].filter(Boolean).join(" · ")), app.can("worker") && one.on ? h("button.button.small.danger", { type: "button", onclick: () => stop(one, app) }, icon("cross"), t("board_linkage.stop")) : h("a.more", { href: "/board/linkage" }, t("board_nav.linkage"), icon("next"))))) : null,
     h("div.tiles", { key: "tiles", css: { "--n": String(data.tiles.length) } }, data.tiles.map(tile)),
