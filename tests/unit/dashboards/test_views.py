@@ -118,6 +118,7 @@ async def test_the_headline_counts_what_is_active_and_what_is_still_confirmed(tm
     assert (band["worst"], band["counts"]["orange"], band["waiting"]) == ("orange", 1, 1)
     assert band["open"] == 2  # full, and by the forecast too
     assert band["age_s"] == 1.0
+    assert (band["expected"], band["silent"]) == (8, 6)  # who is not heard is never called well
 
 
 def test_the_classes_of_the_water_are_those_of_the_rules(tmp_path: Path) -> None:
