@@ -234,7 +234,7 @@ class Herald:
         """Somebody has taken an open alert on; on the disk when this returns. Raises Unavailable."""
         now = self._clock.now()
         outcome = self.desk.acknowledge(rule, target, by, now)
-        outcome.events.append(acknowledged(rule, target, by, now))
+        outcome.events.append(acknowledged(rule, target, by, now, self.desk.since(rule, target)))
         await self._written(outcome)
 
     async def shelve(self, rule: str, target: str, until: datetime, by: str, why: str) -> str:

@@ -199,6 +199,11 @@ class Desk:
             self._look_again()
         return self._end("" if mask is not None else "not_maintained")
 
+    def since(self, rule: str, target: str) -> datetime | None:
+        """When an alert began to fire; ``None`` where nothing of it is known."""
+        matter = self._matters.get((rule, target))
+        return time_of(matter.since) if matter is not None and matter.since else None
+
     def acknowledge(self, rule: str, target: str, by: str, now: datetime) -> Outcome:
         """Somebody has taken it on; one of a group that must answer one by one answers for himself only."""
         self._begin(now, self._broken)
