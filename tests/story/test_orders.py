@@ -231,6 +231,20 @@ async def test_taken_on_but_accepted_by_nobody_goes_up_after_a_quarter_of_an_hou
         assert (await building.orders.check(order.id, "he")).state is OrderState.CHECKED
 
 
+async def test_a_bin_that_is_out_of_service_is_nobodys_job_until_it_is_back(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    async with village(tmp_path, clock) as building:
+        assert await building.maintain("bin-1", NOON + timedelta(hours=2), "He", "new lid") == ""
+        await heard(building, "bin-1/fill", 85.0)
+        await until(lambda: bool(building.alerts()))
+        await looked(building)
+        assert await building.orders.find() == []
+        assert await building.unmaintain("bin-1", "He") == ""
+        await looked(building)
+        assert [one.title for one in await building.orders.find()] == ["桶满 1号桶"]
+
+
 async def test_an_order_made_twice_with_one_key_is_one(tmp_path: Path, clock: ManualClock) -> None:
     async with village(tmp_path, clock) as building:
         first = await building.orders.create(Draft("a", key="offline-1"), "app")
