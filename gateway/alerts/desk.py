@@ -85,20 +85,13 @@ class Desk:
             self._hear(change)
         return self._end()
 
-    def tick(self, now: datetime, broken: Set[str] = frozenset(), *, trusted: bool = True) -> Outcome:
-        """Time has passed: masks end, people are told again.
-
-        Args:
-            now: On the gateway's clock.
-            broken: Channels that do not work now.
-            trusted: The clock can be believed; else nothing ends by it.
-        """
+    def tick(self, now: datetime, broken: Set[str] = frozenset()) -> Outcome:
+        """Time has passed: masks end, people are told again."""
         self._begin(now, broken)
-        if trusted:
-            for mask in [mask for mask in self._masks.values() if mask.until <= self._now]:
-                self._drop(mask)
-            for matter in list(self._matters.values()):
-                self._by_time(matter)
+        for mask in [mask for mask in self._masks.values() if mask.until <= self._now]:
+            self._drop(mask)
+        for matter in list(self._matters.values()):
+            self._by_time(matter)
         if self._flood.ends(self._now):
             self._speaker.tellings.append(Telling("", "", 0, now, now, release="flood"))
         return self._end()
@@ -198,6 +191,11 @@ class Desk:
             self._say("maintenance_ended", place, now, by=by)
             self._look_again()
         return self._end("" if mask is not None else "not_maintained")
+
+    def since(self, rule: str, target: str) -> datetime | None:
+        """When an alert began to fire; ``None`` where nothing of it is known."""
+        matter = self._matters.get((rule, target))
+        return time_of(matter.since) if matter is not None and matter.since else None
 
     def acknowledge(self, rule: str, target: str, by: str, now: datetime) -> Outcome:
         """Somebody has taken it on; one of a group that must answer one by one answers for himself only."""

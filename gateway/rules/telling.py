@@ -56,10 +56,20 @@ def event_of(change: AlertChange, received: datetime, crossings: int = 1) -> Eve
     return Event(change.target.partition(":")[0], ALERT, change.at, received, detail=detail)
 
 
-def acknowledged(rule: str, target: str, by: str, at: datetime) -> Event:
-    """A person's word that he has taken it on; the alert goes on, the calling stops."""
-    device = target.partition(":")[0]
-    return Event(device, ACKNOWLEDGED, at, at, detail={"rule": rule, "target": target, "by": by})
+def acknowledged(rule: str, target: str, by: str, at: datetime, since: datetime | None = None) -> Event:
+    """A person's word that he has taken it on; the alert goes on, the calling stops.
+
+    Args:
+        rule: Of the alert.
+        target: Of the alert.
+        by: Who.
+        at: When.
+        since: When it began to fire; how long it took is written beside it [s].
+    """
+    detail: dict[str, float | str] = {"rule": rule, "target": target, "by": by}
+    if since is not None:
+        detail["after_s"] = max(0.0, round((at - since).total_seconds(), 1))
+    return Event(target.partition(":")[0], ACKNOWLEDGED, at, at, detail=detail)
 
 
 def confirmation(rule: str, target: str, by: str, at: datetime) -> Event:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 PAGES = (
-    "", "bins", "water", "houses", "weather", "fields", "cameras", "alerts", "alert/bin-full/bin-1", "device/bin-1",
+    "", "bins", "water", "houses", "weather", "fields", "cameras", "linkage", "alerts", "alert/bin-full/bin-1", "device/bin-1",
     "device/pond", "orders", "my", "menu", "admin", "sign",
 )  # fmt: skip
 JPEG = Path(__file__).parents[1] / "fixtures" / "board" / "bin.jpg"

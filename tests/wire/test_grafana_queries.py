@@ -105,11 +105,14 @@ async def live(building: House, clock: ManualClock) -> None:
             for kind in CAMERA_EVENTS
             if step % 6 == 0
         )
-        await building.bus.put(Delivery((*lab, *events)))
+        sight = tuple(
+            Reading(f"cam-square/{name}", value, now, now, Flag.GOOD)
+            for name, value in (("camera_age", 0.2), ("camera_fps", 5.0))
+        )
+        await building.bus.put(Delivery((*lab, *sight, *events)))
         await asyncio.sleep(0.01)  # the journal's thread and the forwarder are real and take their time
     now = clock.now()
-    answer = acknowledged("fire", "cam-square:square", "林大二", now)
-    slow = Event(answer.source, answer.kind, now, now, detail={**answer.detail, "after_s": 95.0})
+    slow = acknowledged("fire", "cam-square:square", "林大二", now, now - timedelta(seconds=95))
     emptied = Event("bin-01", "emptied", now, now, detail={"from": 93.0})
     await building.bus.put(Delivery((slow, emptied)))
 

@@ -18,6 +18,8 @@ def draw(pen: Pen) -> dashboard.Dashboard:
     sheet = sheet.with_panel(pen.counts("seen_by_camera", SEEN, width=12, by="device"))
     sheet = sheet.with_panel(pen.story("sightings", SEEN, ["confidence", "zone_text", "evidence"], height=10))
     sheet = sheet.with_row(pen.row("sight"))
+    sheet = sheet.with_panel(pen.lines("camera_age", "camera", "camera_age"))
+    sheet = sheet.with_panel(pen.lines("camera_fps", "camera", "camera_fps"))
     sheet = sheet.with_panel(pen.events_over_time("camera_faults", FAULTS))
     sheet = sheet.with_panel(pen.story("camera_story", FAULTS, ["confidence"]))
     return pen.alerts_as_marks(sheet)
