@@ -131,7 +131,7 @@ class Watch:
         elif order.ended is not None or order.occurrence != occurrence:
             await self._change(
                 order, "again",
-                lambda one, now: life.noted(one, now, life.GATEWAY, "again", occurrence=occurrence, ended=None),
+                lambda one, now: life.again(one, occurrence, now),
             )  # fmt: skip
 
     async def _open(self, alert: dict[str, Any], by: str, *, auto: bool) -> Order:
@@ -170,14 +170,14 @@ class Watch:
             telling = self._desk.calls.to_person(order, "amber", now, self._desk.broken())
             await self._change(
                 order, "amber",
-                lambda one, at: life.noted(one, at, life.GATEWAY, "amber", reminded=True), telling,
+                life.reminded, telling,
             )  # fmt: skip
 
     async def _upwards(self, order: Order, now: datetime) -> None:
         telling, level = self._desk.calls.to_level(order, "late", order.level + 1, now, self._desk.broken())
         await self._change(
             order, "late",
-            lambda one, at: life.noted(one, at, life.GATEWAY, "late", f"L{level}", level=level, told_late=at), telling,
+            lambda one, at: life.upwards(one, level, at), telling,
         )  # fmt: skip
 
     async def _change(

@@ -156,6 +156,13 @@ async def test_done_wants_a_picture_from_the_place_and_asks_again_while_it_is_st
             desk.album.look(order.id, "../../journal/book.db")
         back = await desk.give_back(order.id, "he", "still half full")
         assert (back.state, back.rounds) == (OrderState.RETURNED, 1)
+        await desk.check(order.id, "he", note="twice the same", sure=True)  # closed, though it is still full
+        before = kinds(building)
+        for _ in range(3):
+            await looked(building)
+        assert (
+            kinds(building) == before
+        )  # the same occurrence opens no other, and nothing is said over and over
 
 
 async def test_a_late_order_reminds_then_climbs_and_stops_when_it_is_done(
