@@ -11,7 +11,6 @@ import os
 
 import pytest
 
-
 REAL = frozenset(
     {"servers", "browser", "recorded", *(["training"] if os.environ.get("VILLAGE_TRAINING") else [])}
 )
