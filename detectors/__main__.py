@@ -20,6 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
+import cv2
+
 from detectors.runtime import ptz
 from detectors.runtime.archive import Archive, evidence_of
 from detectors.runtime.build import Built, build, names, pace
@@ -43,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments().parse_args(argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     be_thrifty()
+    cv2.setNumThreads(1)  # small pictures: what several threads save, they lose in waiting for one another
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

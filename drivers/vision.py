@@ -20,6 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from drivers.sight.errands import Errands
 from drivers.sight.lines import complaint_of, event_of, readings_of
@@ -267,6 +268,13 @@ class Driver:
             )
             for slug in cameras
             if slug not in self._devices
+        ]
+        faults += [
+            Fault(
+                "", 0, f"cameras.{slug}.url", "a file is no camera", "replay: true plays it as if it were one"
+            )
+            for slug, camera in cameras.items()
+            if urlsplit(camera.looks_at).scheme in {"", "file"} and not camera.replay
         ]
         faults += [
             Fault(

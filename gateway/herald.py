@@ -134,10 +134,15 @@ class Herald:
     def _acts(self, changes: Sequence[AlertChange], now: datetime) -> Iterator[Telling]:
         """What is done beside telling people, unless somebody has put the alert aside or something hides it."""
         for change in changes:
-            held = {one["kind"] for one in self.desk.masks_of(change.rule, change.target, now)}
             telling = self._wishes.telling(change, now)
-            if telling is not None and (change.after is AlertState.NORMAL or held.isdisjoint(SILENCING)):
+            over = change.after is AlertState.NORMAL
+            if telling is not None and (over or not self.silenced(change.rule, change.target)):
                 yield telling
+
+    def silenced(self, rule: str, target: str) -> bool:
+        """Whether somebody has put an alert aside, or its parent speaks for it: then no siren and no job."""
+        held = {one["kind"] for one in self.desk.masks_of(rule, target, self._clock.now())}
+        return not held.isdisjoint(SILENCING)
 
     def tick(self, now: datetime) -> Outcome:
         """What the passing of time causes there; a step of the clock causes nothing."""
@@ -150,7 +155,7 @@ class Herald:
             self._trusted = trusted
             return moved
         self._trusted = trusted
-        return self._coded(self.desk.tick(now, self._outbox.broken, trusted=trusted))
+        return self._coded(self.desk.tick(now, self._outbox.broken))
 
     def _coded(self, outcome: Outcome) -> Outcome:
         """A code to answer by in each message that asks for a deed."""

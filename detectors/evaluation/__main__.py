@@ -24,6 +24,7 @@ from detectors.evaluation.score import Outcome, Said
 from detectors.evaluation.truth import Truth
 from detectors.runtime.build import Built, build, names
 from detectors.runtime.plan import Plan
+from detectors.runtime.thrift import be_thrifty
 from gateway import files
 from gateway.cameras import Eyes
 from gateway.errors import Fault, SettingsError
@@ -55,6 +56,7 @@ class Ears:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run; returns the exit code."""
     args = _arguments().parse_args(argv)
+    be_thrifty()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     try:
         clips = [one for one in truth.read(args.clips) if not args.only or _asked(one, args.only)]

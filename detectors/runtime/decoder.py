@@ -231,7 +231,12 @@ class Decoder:
             return None
         total, offset, width, height, bits = _bmp(bytes(header))
         stride = (width * 3 + 3) // 4 * 4
-        if header[:2] != b"BM" or bits != 24 or offset != HEADER_BYTES or total != offset + stride * height:
+        if (
+            bytes(header[:2]) != b"BM"
+            or bits != 24
+            or offset != HEADER_BYTES
+            or total != offset + stride * height
+        ):
             raise Lost(f"the decoder has lost its step{self._complained()}")
         body = self._read(total - HEADER_BYTES, end)
         if body is None:

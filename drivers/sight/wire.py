@@ -53,6 +53,7 @@ class Child:
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
         self._log_task: asyncio.Task[None] | None = None
+        self._last = ""
 
     async def open(self, plan: Mapping[str, Any], seconds: float) -> None:
         """Start it; it answers within ``seconds`` or the reader gives up."""
@@ -72,7 +73,7 @@ class Child:
             )
         except OSError as error:
             raise Lost(f"the worker cannot be started ({error.strerror})") from error
-        self._log_task = asyncio.create_task(_log_of(self._process), name="log of the worker")
+        self._log_task = asyncio.create_task(self._hand_on_its_log(self._process), name="log of the worker")
         self.say(plan)
 
     @property
@@ -115,7 +116,24 @@ class Child:
         if self._log_task is not None:
             await asyncio.wait([self._log_task], timeout=1.0)
             self._log_task.cancel()
-        return f"it ended with {process.returncode}"
+        why = f" ({self._last})" if process.returncode and self._last else ""
+        return f"it ended with {process.returncode}{why}"
+
+    async def _hand_on_its_log(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        while True:
+            try:
+                text = await process.stderr.readline()
+            except ValueError:
+                continue  # endless: nothing to read in it
+            if not text:
+                return
+            self._last = text.decode("utf-8", "replace").strip()[
+                :200
+            ]  # e.g. ImportError: libGL.so.1: cannot open ...
+            level, _, rest = self._last.partition(" ")
+            known = logging.getLevelNamesMapping().get(level)
+            _log.log(known or logging.WARNING, "%s", rest if known else self._last)
 
 
 class Unit:
@@ -203,17 +221,3 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
 
 def _said(line: Mapping[str, Any]) -> bytes:
     return json.dumps(line, ensure_ascii=False).encode() + b"\n"
-
-
-async def _log_of(process: asyncio.subprocess.Process) -> None:
-    assert process.stderr is not None
-    while True:
-        try:
-            text = await process.stderr.readline()
-        except ValueError:
-            continue  # endless: nothing to read in it
-        if not text:
-            return
-        level, _, rest = text.decode("utf-8", "replace").rstrip().partition(" ")
-        known = logging.getLevelNamesMapping().get(level)
-        _log.log(known or logging.WARNING, "%s", rest if known else f"{level} {rest}"[:500])

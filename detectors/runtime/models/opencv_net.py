@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -17,8 +18,7 @@ class Backend:
     """One network on one file."""
 
     def __init__(self, path: Path, entry: ModelEntry) -> None:
-        if entry.threads:
-            cv2.setNumThreads(entry.threads)
+        cv2.setNumThreads(entry.threads or max(1, (os.cpu_count() or 1) - 1))
         try:
             self._net = cv2.dnn.readNetFromONNX(str(path))
         except cv2.error as error:
