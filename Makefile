@@ -28,7 +28,7 @@ test:  ## lint, types, import contract and all tests; as root installs the Debia
 
 test-training:  ## the tests that need torch and ultralytics (1.8 GB): training, export, their own models; part of .ci/run
 	@scripts/bootstrap.sh training
-	VILLAGE_TRAINING=1 $(BIN)/python -m pytest -q -n 0 -m training $(TESTS)
+	VILLAGE_TRAINING=1 $(BIN)/python -m pytest -q -p tests.minimum -n 0 -m training $(TESTS)
 
 venv:  ## .venv with the command `village` and all development tools
 	@scripts/bootstrap.sh venv

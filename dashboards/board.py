@@ -27,6 +27,7 @@ from dashboards.views.bins import bins
 from dashboards.views.device import device
 from dashboards.views.fields import fields
 from dashboards.views.houses import houses
+from dashboards.views.linkage import linkage
 from dashboards.views.scene import Past, Scene
 from dashboards.views.village import village
 from dashboards.views.water import water
@@ -51,6 +52,7 @@ VIEWS: Mapping[str, Callable[[Scene], Any]] = {
     "houses": houses,
     "fields": fields,
     "weather": weather,
+    "linkage": linkage,
     "alerts": lambda scene: {"alerts": alerts(scene)},
 }
 Settings = BoardSettings

@@ -3,6 +3,7 @@
 - reads: one JSON line for each sighting and a heartbeat each second, from a child process over a pipe or from the unit
   ``village-eyes`` over a Unix socket; pictures never come here
 - reconnects: never by itself; a worker that has ended or fallen silent is Lost, and the supervisor starts another one
+- acts: turns a camera and takes a picture for a rule; an answer is waited for 18 s
 - times out: 60 s until the first line (networks are read), then 5 s without a heartbeat
 - tested on the wire: the real worker on files and on a real RTSP server, killed and stopped in the middle
 - seen on real hardware: not yet
@@ -21,11 +22,12 @@ from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
+from drivers.sight.errands import Errands
 from drivers.sight.lines import complaint_of, event_of, readings_of
 from drivers.sight.wire import ROOT, Child, Unit, Wire
 from gateway.cameras import Eyes, spoken
-from gateway.contracts import Context
-from gateway.errors import BadReply, Fault, Lost, SettingsError
+from gateway.contracts import Act, Context
+from gateway.errors import BadReply, Fault, Lost, SettingsError, Undeliverable
 from gateway.evidence.pictures import UNIT_FOLDER
 from gateway.files import nearest
 from gateway.model import Delivery
@@ -111,6 +113,8 @@ class Driver:
             str(device.settings.address or device.slug): device.slug for device in context.devices
         }
         self._wire: Wire = Child() if settings.worker == "child" else Unit(settings.socket)
+        self._errands = Errands(self._wire.say)
+        self._there = False
         self._first: Mapping[str, Any] | None = None
         self._reported = float("-inf")
         self._refuse_strangers()
@@ -130,12 +134,15 @@ class Driver:
         except BaseException:
             await self._wire.close()
             raise
+        self._there = True
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let it write down what is open, then end it."""
+        self._there = False
+        self._errands.end()
         await self._wire.close()
 
     async def observations(self) -> AsyncIterator[Delivery]:
@@ -154,6 +161,20 @@ class Driver:
     def look(self, camera: str, place: str, seconds: float = 30.0) -> None:
         """Have a moving camera look at a stored place next; it returns to its round by itself."""
         self._wire.say({"look": {"camera": camera, "place": place, "seconds": seconds}})
+
+    async def act(self, act: Act) -> str:
+        """Turn a camera, take a picture; its id, or words. See :class:`gateway.contracts.Actuator`."""
+        entry = self._settings.cameras.get(act.camera)
+        if act.what != "look" or entry is None:
+            raise Undeliverable(
+                f"no camera is called {act.camera!r}" if entry is None else "a camera only looks"
+            )
+        preset = act.preset or entry.seen_from(act.target.partition(":")[0])
+        if preset and entry.ptz is None and not act.snapshot:
+            raise Undeliverable(f"camera {act.camera} cannot be turned: it has no ptz")
+        if not self._there:
+            raise Lost(f"camera {act.camera}: the worker is not there")
+        return await self._errands.run(act, preset)
 
     async def _hear(self, seconds: float) -> Mapping[str, Any]:
         try:
@@ -179,6 +200,8 @@ class Driver:
     def _deliveries(self, line: Mapping[str, Any]) -> list[Delivery]:
         if "beat" in line:
             return self._beat(line)
+        if "looked" in line:
+            return self._looked(line["looked"])
         if "kind" not in line:
             return []
         camera = str(line.get("camera", ""))
@@ -191,6 +214,16 @@ class Driver:
         shadow = entry is not None and entry.in_shadow(str(line["kind"]), today)
         try:
             event = event_of(line, device, now, shadow=shadow)
+        except BadReply as error:
+            self._context.health.bad(str(error))
+            return []
+        return [Delivery((event,))] if event is not None else []
+
+    def _looked(self, looked: Mapping[str, Any]) -> list[Delivery]:
+        """A picture that was asked for; the rules that sightings are shadowed by are not for what an alert asks."""
+        device = self._devices.get(str(looked.get("camera", "")), "")
+        try:
+            event = self._errands.heard(looked, device, self._context.clock.now())
         except BadReply as error:
             self._context.health.bad(str(error))
             return []

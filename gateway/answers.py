@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any, Protocol
 
 from gateway.clock import Clock
@@ -61,6 +62,7 @@ class Answers:
         clock: The house's.
         words: The texts, in every language.
         told: Called when a word back was queued.
+        called_out: Whether an alert is one that each of a group must answer himself (叫应).
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Answers:
         *,
         words: Mapping[Language, Words],
         told: Callable[[], None],
+        called_out: Callable[[str, str], bool] = lambda _, __: False,
     ) -> None:
         self._house = house
         self._orders = orders
@@ -81,6 +84,7 @@ class Answers:
         self._clock = clock
         self._words = words
         self._told = told
+        self._called_out = called_out
         self.guesses = Guesses()
 
     async def take(self, channel: str, heard: Heard) -> None:
@@ -212,7 +216,8 @@ class Answers:
         if not open_now:
             return say("answer.over", title=self._title(code))
         _, taken = await asyncio.to_thread(self._journal.told, code.rule, code.target)
-        if taken is not None and taken["by"] != who.person.name:
+        each = self._called_out(code.rule, code.target)
+        if taken is not None and taken["by"] != who.person.name and not each:
             return say("answer.taken", title=self._title(code), by=taken["by"])
         await self._house.acknowledge(code.rule, code.target, who.person.name)
         return ""
@@ -282,7 +287,10 @@ class Answers:
         }
         event = Event("gateway", ANSWERED if person else REFUSED, now, now, detail=detail)
         rows = () if to is None or not heard.sender else (self._reply(channel, heard, to, words),)
-        telling = Telling("reply", person or "-", to_ms(heard.at), heard.at, now, rows=rows)
+        mark = sha256(heard.id.encode()).hexdigest()[
+            :12
+        ]  # two answers that wait for the same minute are both read
+        telling = Telling("reply", f"{person} {mark}", to_ms(heard.at), heard.at, now, rows=rows)
 
         def work(book: Book) -> None:
             book.add_events([event])
@@ -295,7 +303,7 @@ class Answers:
         now, language = self._clock.now(), to.person.language or self._orders.calls.language
         return Outgoing(
             "reply", 1, to.slug, channel, heard.sender, 0, language, self._words[language]("answer.subject"), words,
-            "reply", {"text": words}, Severity.INFO, False, now, now + REPLY_KEEPS,
+            "reply", {"text": words}, Severity.INFO, False, now, now + REPLY_KEEPS, line=words,
         )  # fmt: skip
 
 

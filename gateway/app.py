@@ -107,7 +107,7 @@ class House:
             broken=lambda: self.herald.broken,
             changed=self._order_changed,
         )
-        self.watch = Watch(self.orders, self.herald.codes)
+        self.watch = Watch(self.orders, self.herald.codes, self.herald.silenced)
         self.warden = Warden(state_dir, clock, lambda: self.evidence)
         self.herald.woken = self.watch.wake
         self.outputs = Switchboard(clock, self._write_down)
@@ -119,7 +119,10 @@ class House:
             clock,
             words=self.herald.words,
             told=self.herald.wake,
+            called_out=lambda rule, target: self.herald.desk.answers(rule, target) is not None,
         )
+        self.editing = asyncio.Lock()  # held by whoever changes a file of the site
+        self.looking_back = asyncio.Lock()  # held by whoever lets a rule judge the past
         self.accounts = Accounts(state_dir, clock, site.village.api.sessions)
         self.changes = Changes(
             clock,
@@ -282,6 +285,7 @@ class House:
             "quality": {flag.name: count for flag, count in self.spine.flags.items()} if self.spine else {},
             "events": self.spine.events if self.spine else 0,
             "stalled": self._stalled(),
+            "accounts": self.accounts.broken,
             "versions": {
                 "village": gateway.__version__,
                 "python": platform.python_version(),

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from gateway.schema import Duration, Size, Slug, Strict
 
 SCHEMES = frozenset({"rtsp", "rtsps", "http", "https", "file", "scene", ""})
+SNAPSHOT = "snapshot"  # kind of evidence and event: a picture that a rule has asked for
 Share = Annotated[float, Field(ge=0, le=1)]
 Corner = tuple[Share, Share]
 Polygon = Annotated[tuple[Corner, ...], Field(min_length=3, max_length=64)]
@@ -115,6 +116,8 @@ class CameraEntry(Strict):
         limits: For its decoder.
         watch: For its own health.
         ptz: How it is turned (checked by the worker).
+        views: Of a moving camera: preset -> devices that are seen from there. A rule that wants a look at one of them
+            need not name the preset.
         thermal: How its temperatures are read (checked by the worker).
         evidence: What of it is kept (checked by the worker).
         shadow: What it sees is written down and told to nobody: ``true``, or before a day (``2026-12-14``), or only
@@ -136,6 +139,7 @@ class CameraEntry(Strict):
     limits: Limits = Limits()
     watch: Watch = Watch()
     ptz: dict[str, Any] | None = None
+    views: dict[str, list[Slug]] = Field(default_factory=dict)
     thermal: dict[str, Any] | None = None
     evidence: dict[str, Any] | None = None
     shadow: bool | date | tuple[Slug, ...] = False
@@ -177,6 +181,16 @@ class CameraEntry(Strict):
         if not (64 <= size[0] <= 3840 and 64 <= size[1] <= 2160):
             raise ValueError("write width and height between 64 and 3840 x 2160")
         return size
+
+    @model_validator(mode="after")
+    def _views_are_turned_to(self) -> CameraEntry:
+        if self.views and self.ptz is None:
+            raise ValueError("views: name presets, and a camera without ptz: has none")
+        return self
+
+    def seen_from(self, device: str) -> str:
+        """The preset from which a device is seen; empty: the site names none."""
+        return next((preset for preset, devices in self.views.items() if device in devices), "")
 
     def in_shadow(self, kind: str, day: date) -> bool:
         """Whether an event of this kind, of this local day, is told to nobody."""

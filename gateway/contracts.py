@@ -376,7 +376,8 @@ class Act:
         id: Ours; the same when it is tried again.
         what: ``switch``: be on or off. ``look``: a camera turns to a preset and, if asked, takes a picture.
         on: Of a switch. for_s: For how long it shall be on [s]. text: What a loudspeaker or a screen says meanwhile.
-        camera: Who looks. preset: Where to; empty: where it looks now. snapshot: And a picture of it.
+        camera: Who looks. preset: Where to; empty: where the alert's device is seen, else where it looks now.
+        snapshot: And a picture of it. rule: Of the alert that asks. target: Likewise.
     """
 
     id: str
@@ -387,6 +388,8 @@ class Act:
     camera: str = ""
     preset: str = ""
     snapshot: bool = False
+    rule: str = ""
+    target: str = ""
 
 
 @runtime_checkable

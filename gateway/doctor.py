@@ -66,6 +66,8 @@ def _stages(status: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("stalled", {"stage": stage}, urgent=True)
     if not status["clock"]["trusted"]:
         yield Problem("clock")
+    if status["accounts"]:
+        yield Problem("accounts", {"reason": status["accounts"]}, urgent=True)
     if status["bus"]["dropped"]:
         yield Problem("dropped", {"number": status["bus"]["dropped"]}, urgent=True)
 

@@ -12,13 +12,13 @@ from typing import Any
 
 from gateway.alerts.desk import Desk, OrderState, Outcome
 from gateway.alerts.stages import Standing
+from gateway.cameras import SNAPSHOT
 from gateway.clock import Clock
 from gateway.contracts import Channel, ChannelContext
 from gateway.errors import StoreError
 from gateway.evidence.pictures import Place, to_show
 from gateway.evidence.pictures import place_of as evidence_at
-from gateway.linkage.faults import cameras_of
-from gateway.linkage.wishes import Wishes
+from gateway.linkage.wanted import picturing, wishes_of
 from gateway.model import AlertChange, AlertState, Delivery, Fact, Outgoing, Severity, Telling
 from gateway.names import roster_of
 from gateway.notify.codes import Codes
@@ -27,7 +27,6 @@ from gateway.notify.lists import lists_of
 from gateway.notify.outbox import CLOCK_STEP_S, Lane, Outbox
 from gateway.notify.receipts import Receipts
 from gateway.notify.teller import Teller
-from gateway.places import place_of
 from gateway.rules.telling import acknowledged
 from gateway.site import GATEWAY, Plugin, Site, load_words
 from gateway.store.journal import Journal
@@ -72,6 +71,7 @@ class Herald:
         self.receipts = Receipts(journal, clock, self._outbox.wake)
         self.acting: Callable[[Site], Mapping[str, tuple[object, Callable[[], Channel]]]] = lambda _: {}
         self._wishes = wishes_of(site)
+        self._pictured = picturing(site)
         self._jobs = _jobs_of(site)
         self.desk = Desk(self._new_teller(site))
         self._shown = self._what_can_be_shown(site)
@@ -85,6 +85,7 @@ class Herald:
         self.codes.page = site.village.answers.page or ""
         self._jobs = _jobs_of(site)
         self._wishes = wishes_of(site)
+        self._pictured = picturing(site)
         self.desk.teller = self._new_teller(site)
         self._shown = self._what_can_be_shown(site)
 
@@ -133,10 +134,15 @@ class Herald:
     def _acts(self, changes: Sequence[AlertChange], now: datetime) -> Iterator[Telling]:
         """What is done beside telling people, unless somebody has put the alert aside or something hides it."""
         for change in changes:
-            held = {one["kind"] for one in self.desk.masks_of(change.rule, change.target, now)}
             telling = self._wishes.telling(change, now)
-            if telling is not None and (change.after is AlertState.NORMAL or held.isdisjoint(SILENCING)):
+            over = change.after is AlertState.NORMAL
+            if telling is not None and (over or not self.silenced(change.rule, change.target)):
                 yield telling
+
+    def silenced(self, rule: str, target: str) -> bool:
+        """Whether somebody has put an alert aside, or its parent speaks for it: then no siren and no job."""
+        held = {one["kind"] for one in self.desk.masks_of(rule, target, self._clock.now())}
+        return not held.isdisjoint(SILENCING)
 
     def tick(self, now: datetime) -> Outcome:
         """What the passing of time causes there; a step of the clock causes nothing."""
@@ -149,7 +155,7 @@ class Herald:
             self._trusted = trusted
             return moved
         self._trusted = trusted
-        return self._coded(self.desk.tick(now, self._outbox.broken, trusted=trusted))
+        return self._coded(self.desk.tick(now, self._outbox.broken))
 
     def _coded(self, outcome: Outcome) -> Outcome:
         """A code to answer by in each message that asks for a deed."""
@@ -305,21 +311,25 @@ class Herald:
         return self._shown[0]
 
     def _evidence_of(self, rule: str, target: str, begin: datetime, end: datetime) -> str | None:
-        """What was seen when an alert began, or since; None: nothing is kept of it."""
+        """What was seen when an alert began, or since, else what a camera was asked to show; None: nothing is kept."""
         kinds = self._shown[1].get(rule)
-        if not kinds:
-            return None
         try:
-            return self._journal.evidence_of(target.partition(":")[0], kinds, begin, end)
+            number = self._journal.evidence_of(target.partition(":")[0], kinds, begin, end) if kinds else None
+            if number is not None or rule not in self._pictured:
+                return number
+            began = begin + LOOKED_BACK  # what was taken for an earlier alert shows how it was then
+            taken = self._journal.events_between(SNAPSHOT, began, end)
         except StoreError:
             return None
+        mine = [one for one in taken if (one.detail.get("rule"), one.detail.get("target")) == (rule, target)]
+        return next((one.evidence for one in reversed(mine) if one.evidence is not None), None)
 
     def _picture(self, one: Leased) -> bytes | None:
         """What goes with a message about a camera, as it is known now (a collision may be a hit-and-run by now)."""
         if one.kind == "resolved" or not self.evidence:
             return None
         now = self._clock.now()
-        begin = from_ms(one.created_at) - LOOKED_BACK
+        begin = min(from_ms(one.created_at), self.desk.since(one.rule, one.target) or now) - LOOKED_BACK
         number = self._evidence_of(one.rule, one.target, begin, now + LOOKED_BACK)
         return to_show(self.evidence, number, who=one.person, at=now) if number is not None else None
 
@@ -342,18 +352,6 @@ class Herald:
             zone=site.village.site.zone,
             quantities=site.quantities,
         )
-
-
-def wishes_of(site: Site) -> Wishes:
-    """What the site's rules do beside telling people."""
-    places = {slug: place_of(device.settings) for slug, device in site.devices.items()}
-    cameras = {slug: places.get(slug) for source in site.sources.values() for slug in cameras_of(source)}
-    return Wishes(
-        {plan.rule.id: plan.rule for plan in site.rules.plans},
-        site.village.outputs,
-        places,
-        cameras,
-    )
 
 
 def _jobs_of(site: Site) -> frozenset[str]:

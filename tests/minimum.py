@@ -1,6 +1,8 @@
-"""Fails the run when fewer tests than promised have really talked to a real server: a silent skip is no pass.
+"""Fails the run when tests that need a real part did not really run: a silent skip is no pass.
 
-Loaded by ``pytest -p tests.minimum``; the number comes from the environment, ``MIN_SERVER_TESTS`` (see ``.ci/run``).
+Loaded by ``pytest -p tests.minimum``. ``MIN_SERVER_TESTS``: so many tests marked ``servers`` must have run.
+``NO_SKIPS=1``: of the tests that need something real (a server, a browser, recorded data) none may be skipped. Both are set
+by ``.ci/run``.
 """
 
 from __future__ import annotations
@@ -9,21 +11,34 @@ import os
 
 import pytest
 
+REAL = frozenset(
+    {"servers", "browser", "recorded", *(["training"] if os.environ.get("VILLAGE_TRAINING") else [])}
+)
+
 
 class Minimum:
-    """Counts the tests marked ``servers`` whose body ran; only in the process that sees all workers' reports."""
+    """Counts the tests whose body ran with something real; only in the process that sees all workers' reports."""
 
-    def __init__(self, wanted: int) -> None:
+    def __init__(self, wanted: int, *, no_skips: bool = False) -> None:
         self.wanted = wanted
+        self.no_skips = no_skips
         self.ran = 0
+        self.skipped: list[str] = []
+
+    @property
+    def short(self) -> bool:
+        """Something that should have run did not."""
+        return self.ran < self.wanted or (self.no_skips and bool(self.skipped))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" and not report.skipped and "servers" in report.keywords:
             self.ran += 1
+        if report.skipped and not REAL.isdisjoint(report.keywords):
+            self.skipped.append(report.nodeid)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self.ran < self.wanted and session.exitstatus in (
+        if self.short and session.exitstatus in (
             pytest.ExitCode.OK,
             pytest.ExitCode.NO_TESTS_COLLECTED,
         ):
@@ -33,8 +48,15 @@ class Minimum:
         terminalreporter.write_line(f"tests with real servers: {self.ran} ran, at least {self.wanted} wanted")
         if self.ran < self.wanted:
             terminalreporter.write_line("FAILED: too few of them ran; see the skips above", red=True)
+        if self.no_skips and self.skipped:
+            shown = "\n  ".join(self.skipped[:20])
+            terminalreporter.write_line(
+                f"FAILED: {len(self.skipped)} with something real skipped:\n  {shown}", red=True
+            )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Minimum(int(os.environ.get("MIN_SERVER_TESTS") or 0)), "minimum")
+        wanted = int(os.environ.get("MIN_SERVER_TESTS") or 0)
+        minimum = Minimum(wanted, no_skips=os.environ.get("NO_SKIPS") == "1")
+        config.pluginmanager.register(minimum, "minimum")

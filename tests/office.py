@@ -126,7 +126,8 @@ class Office:
         now = self.clock.now()
         offset = now.timestamp() - self.clock.monotonic()
         by, self.offset = offset - self.offset, offset
-        outcome = self.desk.shift(by) if abs(by) > 60 else self.desk.tick(now)
+        trusted = self.clock.trusted()
+        outcome = self.desk.shift(by, trusted=trusted) if abs(by) > 60 else self.desk.tick(now)
         await self.write(outcome)
         self.work()
 

@@ -11,10 +11,10 @@ const ROLES = ["viewer", "worker", "operator", "admin"];
 const PAGES = [
   ["village", "", "village"], ["alerts", "alerts", "alert"], ["bins", "bins", "bin"], ["water", "water", "water"],
   ["houses", "houses", "structure"], ["weather", "weather", "weather"], ["fields", "fields", "soil"],
-  ["cameras", "cameras", "camera"], ["orders", "orders", "order"], ["admin", "admin", "gear"],
+  ["cameras", "cameras", "camera"], ["linkage", "linkage", "link"], ["orders", "orders", "order"], ["admin", "admin", "gear"],
 ];
 const ON_PHONE = ["village", "alerts", "my", "menu"];
-const MODULES = new Set(["village", "alerts", "bins", "water", "houses", "weather", "fields", "cameras", "orders", "order", "my", "admin", "alert", "device", "sign", "menu"]);
+const MODULES = new Set(["village", "alerts", "bins", "water", "houses", "weather", "fields", "cameras", "linkage", "orders", "order", "my", "admin", "alert", "device", "sign", "menu"]);
 const KIOSK = ["village", "bins", "water", "houses", "weather", "fields"];
 const KIOSK_S = 20;
 
@@ -186,7 +186,7 @@ function band() {
   if (!one) return h("p.band", { key: "band" });
   const active = ["red", "orange", "yellow"].reduce((sum, word) => sum + one.counts[word], 0);
   const mild = one.counts.blue + one.counts.info;
-  const words = active ? t("board_band.alarm", { n: active }) : mild ? t("board_band.notice", { n: mild }) : t("board_band.normal");
+  const words = active ? t("board_band.alarm", { n: active }) : mild ? t("board_band.notice", { n: mild }) : !one.expected ? t("board_band.no_devices") : one.silent ? t("board_band.normal_but", { n: one.silent }) : t("board_band.normal");
   return h("p.band", { key: "band", class: `sev-${one.worst}` },
     icon(`s-${one.worst}`, "sev-icon"),
     h("strong.band-word", words),

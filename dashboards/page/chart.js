@@ -5,6 +5,8 @@ import * as w from "./words.js";
 
 const SPANS = { "1h": 3600, "24h": 86400, "7d": 604800, "30d": 2592000, "365d": 31536000 };
 let loading = null;
+/** Sizes are written for letters of 16 pixels; a wall has larger ones. */
+const scaled = (size) => Math.round((size * parseFloat(getComputedStyle(document.documentElement).fontSize)) / 16);
 
 function library() {
   if (window.uPlot) return Promise.resolve();
@@ -51,7 +53,7 @@ async function drawOne(box, app) {
     box.replaceChildren();
     box.vgPlot = new uPlot(options(box, until), data, box);
     box.vgStyle = style;
-    box.vgWatch ||= new ResizeObserver(() => box.vgPlot && box.clientWidth && box.vgPlot.setSize({ width: box.clientWidth, height: Number(box.dataset.high) }));
+    box.vgWatch ||= new ResizeObserver(() => box.vgPlot && box.clientWidth && box.vgPlot.setSize({ width: box.clientWidth, height: scaled(Number(box.dataset.high)) }));
     box.vgWatch.observe(box);
   }
   box.classList.toggle("is-empty", !chart.rows.length);
@@ -85,17 +87,17 @@ function options(box, until) {
   const font = `${Math.round(parseFloat(css.fontSize) * 0.82)}px ${css.getPropertyValue("--font")}`;
   const limits = JSON.parse(box.dataset.limits);
   const digits = Number(box.dataset.digits);
-  const axis = { stroke: colour("dim"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 }, font };
+  const axis = { stroke: colour("dim"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 }, gap: scaled(5), font };
   const long = SPANS[box.dataset.span];
   const say = (seconds) => (long > 200000 ? w.day(seconds * 1000) : w.clock(seconds * 1000));
   return {
-    width: box.clientWidth || 600, height: Number(box.dataset.high), legend: { show: false }, cursor: { y: false, drag: { x: false, y: false } },
+    width: box.clientWidth || 600, height: scaled(Number(box.dataset.high)), legend: { show: false }, cursor: { y: false, drag: { x: false, y: false } },
     scales: { x: { time: true, min: until / 1000 - long, max: until / 1000 }, y: { range: (_, low, high) => range(low, high, limits) } },
-    axes: [{ ...axis, values: (_, splits) => splits.map(say), space: 90 }, { ...axis, size: 62, values: (_, splits) => splits.map((value) => w.short(value)) }],
+    axes: [{ ...axis, values: (_, splits) => splits.map(say), space: scaled(90), size: scaled(34) }, { ...axis, size: scaled(62), space: scaled(34), values: (_, splits) => splits.map((value) => w.short(value)) }],
     bands: [{ series: [2, 1], fill: colour("accent-wash") }],
     series: [{}, { stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } },
-      { stroke: colour("accent"), width: 2, points: { show: (plot) => plot.data[0].length < 40, size: 5, fill: colour("accent") }, spanGaps: false },
-      { stroke: "transparent", points: { show: true, size: 8, stroke: colour("orange"), fill: colour("panel"), width: 2 }, paths: () => null }],
+      { stroke: colour("accent"), width: scaled(2), points: { show: (plot) => plot.data[0].length < 40, size: scaled(5), fill: colour("accent") }, spanGaps: false },
+      { stroke: "transparent", points: { show: true, size: scaled(8), stroke: colour("orange"), fill: colour("panel"), width: 2 }, paths: () => null }],
     hooks: { draw: [(plot) => limitLines(plot, limits, colour, font)], setCursor: [(plot) => readOut(plot, box, digits)] },
   };
 }
@@ -121,8 +123,8 @@ function limitLines(plot, limits, colour, font) {
     const y = Math.round(plot.valToPos(limit.value, "y", true));
     ctx.strokeStyle = colour(limit.severity);
     ctx.fillStyle = colour(limit.severity);
-    ctx.lineWidth = 1.5 * devicePixelRatio;
-    ctx.setLineDash([6 * devicePixelRatio, 5 * devicePixelRatio]);
+    ctx.lineWidth = scaled(1.5) * devicePixelRatio;
+    ctx.setLineDash([scaled(6) * devicePixelRatio, scaled(5) * devicePixelRatio]);
     ctx.beginPath();
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);

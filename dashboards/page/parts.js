@@ -80,6 +80,9 @@ export function holder(alert) {
 /** A mask that keeps an alert from being told, in a word. */
 export const masks = (alert) => (alert.masks || []).map((mask) => h("span.mask", { key: mask.kind, title: mask.why || "" }, icon("snooze"), w.say("board_mask", mask.kind), mask.until ? ` ${w.when(mask.until)}` : ""));
 
+/** Where it is, in a word. */
+export const placeOf = (alert) => (alert.domain === "gateway" ? t("board_domain.gateway") : alert.place);
+
 export const alertPath = (alert) => `/board/alert/${encodeURIComponent(alert.rule)}/${encodeURIComponent(alert.target)}`;
 
 export function alertRow(alert, { tools = null, mayLook = false } = {}) {
@@ -89,7 +92,7 @@ export function alertRow(alert, { tools = null, mayLook = false } = {}) {
     h("a.alert-link", { href: alertPath(alert) },
       h("span.alert-sign", icon(`s-${alert.severity}`, "sev-icon"), h("span.alert-word", stateWord(alert.severity))),
       h("span.alert-body",
-        h("span.alert-title", h("b", alert.place), h("span", w.both(alert.title) || t("board_alert.blind_title"))),
+        h("span.alert-title", h("b", placeOf(alert)), h("span", w.both(alert.title) || t("board_alert.blind_title"))),
         h("span.alert-facts", h("span", said.what), said.value ? h("strong", said.value) : null, said.limit ? h("span.alert-limit", said.limit) : null),
         h("span.alert-who", alert.state === "firing" ? null : h("span.chip", stateWord(alert.state)), holder(alert), masks(alert), alert.cell_name ? h("span.cell", icon("pin"), alert.cell_name) : null)),
       alert.evidence && mayLook ? h("img.alert-picture", { src: `/api/v1/evidence/${encodeURIComponent(alert.evidence)}/snapshot.jpg`, alt: t("board_alert.picture"), loading: "lazy", onerror: (event) => event.target.remove() }) : null,

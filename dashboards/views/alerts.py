@@ -70,11 +70,14 @@ def headline(scene: Scene) -> dict[str, Any]:
     active = [one for one in scene.alerts if one["state"] in ACTIVE]
     counts = {word: sum(one["severity"] == word for one in active) for word in WORST_FIRST}
     worst = next((word for word in WORST_FIRST if counts[word]), "normal")
+    expected = [slug for slug, device in scene.devices.items() if device.settings.enabled]
     newest = max((reading.received for reading in scene.latest.values()), default=None)
     return {
         "worst": worst,
         "counts": counts,
         "waiting": sum(one["state"] == "pending" for one in scene.alerts),
+        "expected": len(expected),
+        "silent": sum(scene.state(slug) in {"silent", "unheard"} for slug in expected),
         "open": sum(not one.get("acknowledged") for one in active),
         "newest": newest.isoformat() if newest is not None else None,
         "age_s": scene.age_s(newest) if newest is not None else None,

@@ -9,6 +9,7 @@ from typing import Any
 from dashboards.views.alerts import alerts, headline
 from dashboards.views.bins import full_line
 from dashboards.views.limits import limits_of, plain_limits
+from dashboards.views.linkage import acting
 from dashboards.views.news import news
 from dashboards.views.scene import GATEWAY, WORST_FIRST, Scene, trend
 from dashboards.views.water import class_of, class_table
@@ -28,6 +29,7 @@ def village(scene: Scene) -> dict[str, Any]:
         "more": max(0, len(listed) - ALERTS_SHOWN),
         "trust": trust(scene),
         "news": news(scene),
+        "acting": acting(scene),
         "tiles": [
             tile
             for tile in (

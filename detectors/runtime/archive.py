@@ -109,6 +109,19 @@ class Archive:
             _log.exception("evidence not kept camera=%s kind=%s", camera, sighting.kind)
             return None
 
+    def shoot(
+        self, camera: str, frame: Frame, sighting: Sighting, seen: Iterable[Detections] = ()
+    ) -> tuple[str | None, str]:
+        """A picture that somebody has asked for: its id once it is on the disk, or why there is none."""
+        keeper = self._keepers[camera]
+        try:
+            number = keeper.shoot(sighting, frame, seen)
+        except Exception as error:  # noqa: BLE001  # the worker's edge, as above
+            self._notes[f"{camera}.fault"] = f"{type(error).__name__}: {error}"[:200]
+            _log.exception("picture not kept camera=%s", camera)
+            return None, f"the picture could not be kept ({type(error).__name__})"
+        return number, "" if number is not None else keeper.kept.refused
+
     def tick(self, now_s: float) -> None:
         """A second has passed."""
         for keeper in self._keepers.values():

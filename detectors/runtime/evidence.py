@@ -59,6 +59,7 @@ class Kept:
     clips: int = 0
     failed: int = 0
     last_error: str = ""
+    refused: str = ""
     notes: dict[str, str] = field(default_factory=dict)
 
 
@@ -146,6 +147,23 @@ class Keeper:
             return open_one.id if open_one is not None else None
         return open_one.id
 
+    def shoot(self, sighting: Sighting, frame: Frame, seen: Iterable[Detections] = ()) -> str | None:
+        """A picture that somebody has asked for: kept as a sighting's is, and nothing follows it.
+
+        Returns:
+            Its id; ``None`` when nothing could be kept, see ``kept.refused``.
+        """
+        self._trace.sighting(sighting)
+        self.kept.refused = self.kept.notes.get("picture", "nothing can be shown of it")
+        try:
+            return self._first(sighting.key, sighting, frame, seen)
+        except GatewayError as error:
+            self._failed(error)
+            self.kept.refused = str(error)
+            return None
+        finally:
+            self._close(sighting.key)
+
     def turn(self) -> list[str]:
         """Whatever is due: numbers, clips; returns the ids that have grown. Cheap when nothing is."""
         grown = []
@@ -200,7 +218,8 @@ class Keeper:
     def _first(self, key: str, sighting: Sighting, frame: Frame, seen: Iterable[Detections]) -> str | None:
         covered = self._shroud.cover(frame.image, seen)
         files, left_out = self._pictures(sighting, covered, "snapshot.jpg")
-        if covered.how == "boxes_only" and not sighting.boxes and len(files) == 1 and self._mode == "off":
+        clip, owed = self._owed(sighting)
+        if covered.how == "boxes_only" and not sighting.boxes and len(files) == 1 and clip is None:
             return None  # a grey picture without a box says nothing
         if covered.how != "boxes_only":
             files["clean.jpg"] = as_jpeg(covered.image)
@@ -208,7 +227,6 @@ class Keeper:
             files["original.jpg.sealed"] = self._seal.sealed(as_jpeg(frame.image))
         self._trace.begin(key)
         files["trace.jsonl"] = self._trace.text(key)
-        clip, owed = self._owed(sighting)
         meta: dict[str, Any] = {
             "camera": self._camera,
             "key": sighting.key,
@@ -277,6 +295,8 @@ class Keeper:
     def _owed(self, sighting: Sighting) -> tuple[tuple[float, float] | None, dict[str, Any]]:
         if self._footage is None or self._mode == "off":
             return None, {"state": "none", "why": self.kept.notes.get("clip", "this camera has no clips")}
+        if sighting.before_s + sighting.after_s <= 0:
+            return None, {"state": "none", "why": "a picture only"}
         now = self._footage.moment(sighting.stream_s)
         span = now - sighting.before_s, now + sighting.after_s
         owed = {"state": "pending", "begin": span[0], "end": span[1], "boot": boot_id()}

@@ -157,8 +157,11 @@ class Ptz:
             elif passing is not None and not self._tour.asked:
                 self._tour.look_at(Visit(None, passing, seconds, ""))
 
-    def look_at(self, place: str | Position, seconds: float = 30.0) -> None:
+    def look_at(self, place: str | Position, seconds: float = 30.0) -> str:
         """Look there next, then go on with the round.
+
+        Returns:
+            What :meth:`look` will call it; empty for a bare position.
 
         Raises:
             BadReply: No such preset, or the camera is not known yet.
@@ -168,11 +171,12 @@ class Ptz:
                 raise BadReply(f"the camera cannot be turned: {self.reason}")
             if isinstance(place, Position):
                 self._tour.look_at(Visit(None, place, seconds, ""))
-            elif place in self._presets:
+                return ""
+            if place in self._presets:
                 preset = self._presets[place]
                 self._tour.look_at(Visit(preset, preset.position, seconds, preset.name))
-            else:
-                raise BadReply(f"no preset {place!r}; there are: {', '.join(sorted(self._presets))}"[:300])
+                return preset.name
+            raise BadReply(f"no preset {place!r}; there are: {', '.join(sorted(self._presets))}"[:300])
 
     def run(self) -> None:
         """The thread: make the round until stopped."""

@@ -83,7 +83,10 @@ def listen(ears: TextIO, worker: Worker, stop: threading.Event, done: threading.
             try:
                 line = json.loads(text)
                 if "look" in line:
-                    _turn(worker, line["look"])
+                    if "id" in line["look"]:  # who names it wants to hear what has become of it
+                        worker.glances.ask(dict(line["look"]))
+                    else:
+                        _turn(worker, line["look"])
                     continue
                 mark = line["mark"]
                 worker.marks.append((str(mark["camera"]), str(mark["key"]), bool(mark["right"])))

@@ -24,6 +24,7 @@ from detectors.runtime.camera import Arrival, Camera
 from detectors.runtime.condition import Complaint
 from detectors.runtime.contracts import Detections, Frame, Sighting, State
 from detectors.runtime.eye import FAILURES, Eye
+from detectors.runtime.glances import Glances
 from detectors.runtime.lines import iso, sighting_line
 from detectors.runtime.ptz import Ptz
 from detectors.runtime.slots import Slots
@@ -45,6 +46,11 @@ class Witness(Protocol):
 
     def keep(self, camera: str, frame: Frame, sighting: Sighting, seen: Iterable[Detections]) -> str | None:
         """Evidence of a sighting; its id once it is on the disk, ``None`` when there is none."""
+
+    def shoot(
+        self, camera: str, frame: Frame, sighting: Sighting, seen: Iterable[Detections]
+    ) -> tuple[str | None, str]:
+        """A picture that somebody has asked for: its id once it is on the disk, or why there is none."""
 
     def tick(self, now_s: float) -> None:
         """A second has passed (monotonic)."""
@@ -108,6 +114,7 @@ class Worker:
         self._models = models
         self._witness = witness
         self.movers = dict(movers or {})
+        self.glances = Glances(eyes, self.movers, witness.shoot if witness is not None else None, say)
         self._figures = {slug: Figures() for slug in eyes}
         self._beats = 0
         self._faults = 0
@@ -151,6 +158,7 @@ class Worker:
         if self._witness is not None:
             self._witness.seen(slug, result.frame, result.seen)
         self._tell(slug, result.sightings, result.seen)
+        self.glances.looked(slug, result.frame, result.seen, self._clock.monotonic())
         if not self._cameras[slug].entry.live:
             self._complain(slug, eye.condition.complaint(arrival.stream_s))
 
@@ -175,6 +183,7 @@ class Worker:
             slug, key, right = self.marks.popleft()
             if slug in self._eyes:
                 self._eyes[slug].mark(key, right=right, at=self._clock.now())
+        self.glances.turn(now)
         if self._witness is not None:
             self._witness.tick(now)
         self._beat()

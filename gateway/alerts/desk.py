@@ -85,20 +85,13 @@ class Desk:
             self._hear(change)
         return self._end()
 
-    def tick(self, now: datetime, broken: Set[str] = frozenset(), *, trusted: bool = True) -> Outcome:
-        """Time has passed: masks end, people are told again.
-
-        Args:
-            now: On the gateway's clock.
-            broken: Channels that do not work now.
-            trusted: The clock can be believed; else nothing ends by it.
-        """
+    def tick(self, now: datetime, broken: Set[str] = frozenset()) -> Outcome:
+        """Time has passed: masks end, people are told again."""
         self._begin(now, broken)
-        if trusted:
-            for mask in [mask for mask in self._masks.values() if mask.until <= self._now]:
-                self._drop(mask)
-            for matter in list(self._matters.values()):
-                self._by_time(matter)
+        for mask in [mask for mask in self._masks.values() if mask.until <= self._now]:
+            self._drop(mask)
+        for matter in list(self._matters.values()):
+            self._by_time(matter)
         if self._flood.ends(self._now):
             self._speaker.tellings.append(Telling("", "", 0, now, now, release="flood"))
         return self._end()

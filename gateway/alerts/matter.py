@@ -81,14 +81,14 @@ class Matter:
             self.severity = change.severity
             self.since = (change.since or change.at).timestamp()
         if self.truth == "firing" and before != "firing":
-            self.raises = [*(at for at in self.raises if now - at < FLAPPING_S), now]
+            self.raises = [*(at for at in self.raises if abs(now - at) < FLAPPING_S), now]
             if not before:
                 self.order, self.stale, self.answered = "", False, []
 
     def repeats_itself(self, now: float) -> bool:
         """Whether it comes and goes too often to be told each time."""
-        often = sum(now - at < FLAPPING_S for at in self.raises) >= FLAPPING_RAISES
-        return often or sum(now - at < CHATTER_S for at in self.raises) >= CHATTER_RAISES
+        often = sum(abs(now - at) < FLAPPING_S for at in self.raises) >= FLAPPING_RAISES
+        return often or sum(abs(now - at) < CHATTER_S for at in self.raises) >= CHATTER_RAISES
 
     def told(self, truth: Truth, now: float) -> None:
         """People know this now."""

@@ -24,7 +24,7 @@ class Flood:
 
     def note(self, now: float) -> bool:
         """One more; returns whether that begins a flood."""
-        self.raised = [at for at in self.raised if now - at < FLOOD_S] + [now]
+        self.raised = [at for at in self.raised if abs(now - at) < FLOOD_S] + [now]
         if self.since is None and len(self.raised) > FLOOD_BEGINS:
             self.since = now
             return True
@@ -32,7 +32,7 @@ class Flood:
 
     def ends(self, now: float) -> bool:
         """Whether a flood is over now."""
-        self.raised = [at for at in self.raised if now - at < FLOOD_S]
+        self.raised = [at for at in self.raised if abs(now - at) < FLOOD_S]
         if self.since is None or len(self.raised) >= FLOOD_ENDS:
             return False
         self.since = None
@@ -67,6 +67,6 @@ def storm(silent: Mapping[str, float], devices: Iterable[str], now: float, *, on
         on: It is so already; then it is so until enough of them speak again.
     """
     whole = len(set(devices))
-    recent = sum(now - at <= STORM_S for at in silent.values())
+    recent = sum(abs(now - at) <= STORM_S for at in silent.values())
     count = len(silent) if on else recent
     return count >= STORM_LEAST and count > STORM_SHARE * whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +43,8 @@ class Served(Protocol):
     watch: Watch
     outputs: Switchboard
     address: str
+    editing: asyncio.Lock
+    looking_back: asyncio.Lock
 
     @property
     def bus(self) -> Entrance:

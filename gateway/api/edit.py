@@ -19,7 +19,6 @@ from gateway.site import load_site
 PERSONAL = frozenset({"phones", "to"})
 
 Way = pen.Way
-_one_at_a_time = asyncio.Lock()
 
 
 async def change(
@@ -40,7 +39,7 @@ async def change(
     Raises:
         SettingsError: Every fault of the site as it would be, or the file cannot be written.
     """
-    async with _one_at_a_time:
+    async with asked.house.editing:
         raw, before, after = await asyncio.to_thread(_tried, asked.house.site.path, file, way, what)
         if after != raw:
             await asyncio.to_thread(pen.exchange, file, raw, after or b"")

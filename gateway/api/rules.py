@@ -28,7 +28,6 @@ from gateway.store.reader import Reader
 
 OWN = "own.yaml"
 LONGEST_S = 60.0  # a look back that takes longer is broken off
-_looking_back = asyncio.Lock()
 
 
 async def _rules(asked: Asked) -> Any:
@@ -103,7 +102,7 @@ async def _dry_run(asked: Asked) -> Any:
     written = site.rules.written.get(name)
     if written is None:
         raise Refusal(404, "not_found", what="rule", name=name)
-    if _looking_back.locked():
+    if house.looking_back.locked():
         raise Refusal(503, "not_now", why="another rule is being tried", retry_after_s=30)
     end = house.clock.now()
     start = end - timedelta(days=body.get("days", 30))
@@ -128,7 +127,7 @@ async def _dry_run(asked: Asked) -> Any:
             "changes": [_change_json(change) for change in found.changes],
         }
 
-    async with _looking_back:
+    async with house.looking_back:
         return await asyncio.to_thread(look)
 
 

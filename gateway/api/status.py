@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -27,7 +28,9 @@ async def _status(asked: Asked) -> Any:
 
 
 async def _reload(asked: Asked) -> Any:
-    return await asked.house.reload()
+    outcome = await asked.house.reload()
+    await asyncio.to_thread(asked.house.accounts.note, asked.person, "site.reload", **outcome)
+    return outcome
 
 
 async def _metrics(asked: Asked) -> Response:
@@ -107,7 +110,7 @@ _STATUS = record(
     more=True, site=TEXT, name=TEXT, language=TEXT, started=TIME, uptime_s=NUMBER, sources=mapping(OBJECT),
     devices=mapping(OBJECT), journal=OBJECT, sinks=mapping(OBJECT), clock=OBJECT, alerts=listing(OBJECT),
     channels=mapping(OBJECT), rules=mapping(INTEGER), bus=mapping(INTEGER), quality=mapping(INTEGER), events=INTEGER,
-    stalled=listing(TEXT), versions=mapping(ANY),
+    stalled=listing(TEXT), accounts=TEXT, versions=mapping(ANY),
 )  # fmt: skip
 ENDPOINTS = (
     Endpoint("GET", "/healthz", None, "ok, or 503 with the stages that stand still.", _healthz, media="text/plain"),

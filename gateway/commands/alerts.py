@@ -117,7 +117,7 @@ def told_lines(alert: Mapping[str, Any], language: Language) -> Iterator[str]:
     taken = alert["acknowledged"]
     if taken:
         yield "    " + say("told.acknowledged", by=taken["by"], at=_time(taken["at"]))
-    if not alert["told"] and not taken:
+    if not alert["told"] and not taken and alert["state"] != "pending":
         yield "    " + say("told.nobody")
     for one in alert["told"]:
         when = _time(one["settled_at"] or one["not_before"])

@@ -20,12 +20,13 @@ from gateway.contracts import Context, SinkContext
 from gateway.errors import BadReply, Fault, SettingsError
 from gateway.model import Notice
 from gateway.names import gap_warnings, roster_of
+from gateway.notify.batches import ROUND
 from gateway.notify.telephone import Telephone
-from gateway.notify.teller import Teller
+from gateway.notify.turns import Turns
 from gateway.people import masked
 from gateway.rulefiles import RULES
 from gateway.rules.scenario import tell
-from gateway.site import GATEWAY, Plugin, Site, load_site, load_words
+from gateway.site import GATEWAY, Plugin, Site, load_site
 
 HELP = (
     "validate a site: settings, device models and their examples; with --sinks also write to every database"
@@ -60,28 +61,38 @@ def run(args: argparse.Namespace) -> int:
     )
     for warning in gap_warnings(files.read_yaml(site.path), site.village, datetime.now(UTC)):
         print(warning, file=sys.stderr)
-    for warning in _unknown_roles(site):
+    for warning in (*_unknown_roles(site), *_no_rounds(site)):
         print(warning, file=sys.stderr)
     return _check_sinks(site) if args.sinks else 0
+
+
+def _no_rounds(site: Site) -> list[str]:
+    """Rules that wait for a round which nobody walks: a warning, no fault."""
+    rounds = site.village.duty.rounds
+    waiting = [
+        plan.rule.id
+        for plan in site.rules.plans
+        if plan.rule.batch == ROUND
+        and not any(rounds.get(role) for role in plan.rule.tell)
+        and any(plan.concerns(slug, device) for slug, device in site.devices.items())
+    ]
+    if not site.village.people or not waiting:
+        return []
+    words = "duty.rounds names no round for whom these rules tell"
+    return [f"{site.path}: warning: {words}: {', '.join(waiting)}; they are told with the digests"]
 
 
 def _unknown_roles(site: Site) -> list[str]:
     """What the rules of this site's devices call people by and nobody here answers to: warnings, no faults."""
     if not site.village.people:
         return []
-    language = site.village.site.language
-    teller = Teller(
-        roster_of(site.village),
-        site.devices,
-        {plan.rule.id: plan.rule for plan in site.rules.plans},
-        words={language: load_words(language)},
-        language=language,
-        zone=site.village.site.zone,
+    turns = Turns(
+        roster_of(site.village), site.devices, {plan.rule.id: plan.rule for plan in site.rules.plans}
     )
     found: dict[str, list[str]] = {}
     for plan in site.rules.plans:
         for slug, device in {GATEWAY.slug: GATEWAY, **site.devices}.items():
-            for name in teller.turns.unknown(plan.rule, device) if plan.concerns(slug, device) else ():
+            for name in turns.unknown(plan.rule, device) if plan.concerns(slug, device) else ():
                 rules = found.setdefault(name, [])
                 if plan.rule.id not in rules:
                     rules.append(plan.rule.id)

@@ -70,10 +70,11 @@ def alert_lines(alerts: Sequence[Mapping[str, Any]], language: Language) -> Iter
     for alert in alerts[:SHOWN_ALERTS]:
         name = alert["name"] if isinstance(alert["name"], str) else alert["name"][language]
         title = name or say.maybe(f"rule.{alert['rule']}", alert["rule"])
+        reason = alert.get("reason_zh") if language == "zh" else ""
         doubt = f"  ({say('alert.unknown')})" if alert["unknown"] and alert["rule"] != BLIND else ""
         yield (
             f"  {say('severity.' + alert['severity']):<6}{say('alert.' + alert['state']):<10}{alert['target']:<20}"
-            f"{title}  {alert['reason']}  {alert['since'][:16]}Z{doubt}"
+            f"{title}  {reason or alert['reason']}  {alert['since'][:16]}Z{doubt}"
         )
     if len(alerts) > SHOWN_ALERTS:
         yield "  " + say("status.more_alerts", number=len(alerts) - SHOWN_ALERTS)

@@ -30,6 +30,9 @@ def linkage_faults(
     found: list[Fault] = []
     for slug, output in village.outputs.items():
         found += _of_output(document, village, sources, slug, output)
+    for name, source in sources.items():
+        for camera, entry in cameras_of(source).items():
+            found += _of_views(document, village, ("sources", name, "cameras", camera, "views"), entry.views)
     if rules is not None:
         cameras = {name for one in sources.values() for name in cameras_of(one)}
         for written in rules.written.values():
@@ -69,6 +72,16 @@ def _of_output(
         entry = f"{{unit: {output.unit}, kind: coil, address: {output.address}}}"
         remedy = f"add {entry} to sources.{output.source}.writes"
         yield document.fault((*where, "address"), f"{output.source} may not write this coil", remedy)
+
+
+def _of_views(
+    document: files.Document, village: Village, where: files.Where, views: Mapping[str, list[str]]
+) -> Iterator[Fault]:
+    for preset, devices in views.items():
+        for index, device in enumerate(devices):
+            if device not in village.devices:
+                near = files.nearest(device, list(village.devices)) or "name a device of the site"
+                yield document.fault((*where, preset, index), f"no device is called {device!r}", near)
 
 
 def _of_rule(written: Written, village: Village, cameras: set[str]) -> Iterator[Fault]:

@@ -69,6 +69,8 @@ class CameraLane:
             camera=notice.to,
             preset=said.get("preset", ""),
             snapshot=bool(said.get("snapshot")),
+            rule=said.get("rule", ""),
+            target=said.get("target", ""),
         )
         return Delivered("", waited(driver.act(act), self._loop), "delivered")
 

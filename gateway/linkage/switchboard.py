@@ -16,7 +16,7 @@ from typing import Any
 
 from gateway.clock import Clock
 from gateway.contracts import Act, Actuator
-from gateway.errors import DeliveryError, Retry, Undeliverable
+from gateway.errors import DeliveryError, Retry, StoreError, Undeliverable
 from gateway.model import Event
 from gateway.outputs import Output
 
@@ -251,7 +251,10 @@ class Switchboard:
 
     async def _write(self, name: str, kind: str, detail: dict[str, float | str]) -> None:
         now = self._clock.now()
-        await self._note(Event(name, kind, now, now, detail=detail))
+        try:
+            await self._note(Event(name, kind, now, now, detail=detail))
+        except StoreError as error:  # switching goes on, whatever the disk says
+            _log.error("output=%s not written down kind=%s why=%s", name, kind, error)
 
 
 async def _done(actuator: Actuator, act: Act) -> str:

@@ -6,7 +6,7 @@ use for a short time only: a siren that could not be reached for a quarter of an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from gateway.model import AlertChange, AlertState, Outgoing, Severity, Telling
@@ -32,6 +32,7 @@ class Wishes:
         outputs: By name.
         devices: Where each device is.
         cameras: Where each camera is; unset: nobody knows.
+        views: Camera -> devices that it is known to see.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Wishes:
         outputs: Mapping[str, Output],
         devices: Mapping[str, Place | None],
         cameras: Mapping[str, Place | None],
+        views: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self._rules = rules
         self._outputs = outputs
         self._devices = devices
         self._cameras = cameras
+        self._views = views or {}
 
     def telling(self, change: AlertChange, now: datetime) -> Telling | None:
         """What a change does; nothing when it is no news for any output."""
@@ -81,7 +84,13 @@ class Wishes:
             else:
                 camera = self._camera(act, change.target)
                 if camera:
-                    said = {"do": "look", "preset": act.preset, "snapshot": "1" if act.snapshot else ""}
+                    said = {
+                        "do": "look",
+                        "preset": act.preset,
+                        "snapshot": "1" if act.snapshot else "",
+                        "rule": change.rule,
+                        "target": change.target,
+                    }
                     yield _row(CAMERAS, camera, number, said, of=change, now=now)
 
     def _ends(self, rule: Rule, change: AlertChange, now: datetime) -> Iterator[Outgoing]:
@@ -91,16 +100,19 @@ class Wishes:
                 yield _row(f"{OUTPUT}{act.output}", act.output, number, {"do": "off"}, of=change, now=now)
 
     def _camera(self, act: Act, target: str) -> str:
-        """The one that is named, or the nearest with a known place."""
+        """The one that is named, or the nearest: of those known to see the device, else of those with a place."""
         if act.camera != NEAREST:
             return act.camera or ""
-        here = self._devices.get(target.partition(":")[0]) or self._cameras.get(target.partition(":")[0])
+        device = target.partition(":")[0]
+        here = self._devices.get(device) or self._cameras.get(device)
+        seeing = sorted(slug for slug, devices in self._views.items() if device in devices)
         if here is None:
-            return ""
+            return seeing[0] if seeing else ""
         there = {
             slug: place for slug, place in self._cameras.items() if place is not None and place.on == here.on
         }
-        return min(there, key=lambda slug: (distance(here, there[slug]), slug), default="")
+        near = [slug for slug in seeing if slug in there] or ([] if seeing else list(there))
+        return min(near, key=lambda slug: (distance(here, there[slug]), slug), default="".join(seeing[:1]))
 
 
 def _row(

@@ -63,18 +63,25 @@ class Steps:
         self._clock = clock
         self._lock = threading.Lock()
         self._offset = to_ms(clock.now()) - clock.monotonic() * 1000
+        self._trusted = clock.trusted()
+        self._first: int | None = None  # the newest row when the gateway started
         self.newest = 0
 
     def look(self, store: Store) -> None:
-        """Move what is queued along with the clock. Raises Unavailable."""
+        """Move what is queued along with the clock. Raises Unavailable.
+
+        A clock that could not be believed (a box without a battery starts in the past) moves only what it queued.
+        """
         with self._lock:
+            if self._first is None:
+                self._first = store.outbox(lambda table: table.newest())
             offset = to_ms(self._clock.now()) - self._clock.monotonic() * 1000
             by = round(offset - self._offset)
             if abs(by) > CLOCK_STEP_S * 1000:
-                newest = self.newest
-                store.outbox(lambda table: table.shift(by, newest))
+                newest, after = self.newest, 0 if self._trusted else self._first
+                store.outbox(lambda table: table.shift(by, newest, after))
                 _log.warning("outbox clock stepped by_s=%d", by // 1000)
-            self._offset = offset
+            self._offset, self._trusted = offset, self._clock.trusted()
 
 
 class Lane:

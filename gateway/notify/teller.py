@@ -297,6 +297,8 @@ class Teller:
             place = self._placed(call, change, now, manner)
             if place is None:
                 continue
+            if place.urgent and kind != "firing":
+                place = replace(place, gather="")  # what becomes worse waits for nothing
             subject, text = self.wording.of(spoken, change, language)
             for way, contact in enumerate(call.contacts):
                 yield replace(
@@ -323,14 +325,15 @@ class Teller:
         urgency = URGENCY_OF[change.severity.word]
         loud = rule is not None and rule.never_quiet
         plain = _blank(call, change.severity, critical=urgency == "critical")
-        if urgency == "critical":
-            fire = rule is not None and rule.fire
+        fire = rule is not None and rule.fire
+        if urgency == "critical" or fire:
             return replace(
                 plain,
                 not_before=call.at,
                 expires_at=call.at + KEEPS[urgency],
                 urgent=fire,
-                gather="fire" if fire else "",
+                # the same fire that comes and goes; another one is told at once
+                gather=f"fire {change.rule} {change.target}" if fire else "",
             )
         if manner.below and call.level > 1 and not call.at_once:
             return None

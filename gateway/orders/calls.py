@@ -151,6 +151,7 @@ class Calls:
                         critical,
                         at + way * NEXT_WAY if critical or way == 0 else end,
                         end,
+                        line=f"{say(f'order_tell.{kind}', **facts)} ({facts['due']})",
                     )
                 )
         return Telling(*order.matter, to_ms(order.created), now, now, rows=tuple(rows), cancels=True)

@@ -246,15 +246,16 @@ class Desk:
         """A new order into the book; ``tell`` names the message to its person, empty: he is told by the alert."""
         year = order.created.astimezone(self.site.village.site.zone).year
 
-        def work(book: Book) -> Order:
+        def work(book: Book) -> tuple[Order, bool]:
             made, fresh = book.orders.add(order, year, key)
             if fresh:
                 message = self._message(made, tell, order.created)
                 self._write(book, made, "created", made.log[0].by, message, now=order.created)
-            return made
+            return made, fresh
 
-        made = await asyncio.to_thread(self.journal.change, work)
-        await self._say(made)
+        made, fresh = await asyncio.to_thread(self.journal.change, work)
+        if fresh:
+            await self._say(made)
         return made
 
     async def change(
@@ -268,7 +269,7 @@ class Desk:
         """One change of an order with the messages it causes."""
         now = self.clock.now()
 
-        def work(book: Book) -> Order:
+        def work(book: Book) -> tuple[Order, bool]:
             before = book.orders.get(number)
             if before is None:
                 raise OrderRefused("unknown", "unknown", number=number)
@@ -276,11 +277,12 @@ class Desk:
             if after != before:
                 book.orders.save(after)
                 self._write(book, after, what, by, telling, now=now)
-            return after
+            return after, after != before
 
-        order = await asyncio.to_thread(self.journal.change, work)
-        await self._say(order)
-        self._told()
+        order, changed = await asyncio.to_thread(self.journal.change, work)
+        if changed:
+            await self._say(order)
+            self._told()
         return order
 
     # -- within -------------------------------------------------------------------------------------------------------

@@ -126,6 +126,8 @@ def assign(order: Order, person: str, by: str, now: datetime) -> Order:
 
 def worse(order: Order, severity: Severity, now: datetime, limits: tuple[datetime, datetime]) -> Order:
     """The alert has become worse: less time, never more."""
+    if severity <= order.severity:
+        return order
     amber, due = (min(pair) for pair in zip(limits, (order.amber, order.due), strict=True))
     return noted(
         order, now, GATEWAY, "raised", severity.word, severity=severity, amber=amber, due=due, ended=None
@@ -134,9 +136,30 @@ def worse(order: Order, severity: Severity, now: datetime, limits: tuple[datetim
 
 def over(order: Order, now: datetime) -> Order:
     """The alert is over: a notice closes by itself, what is orange or red waits for a person."""
+    if order.ended is not None or order.state is OrderState.CHECKED:
+        return order
     if order.auto and order.severity < SAFETY:
         return noted(order, now, GATEWAY, "ended", state=OrderState.CHECKED, ended=now, checked=now)
     return noted(order, now, GATEWAY, "ended", ended=now)
+
+
+def again(order: Order, occurrence: int, now: datetime) -> Order:
+    """The alert is on once more before the job was closed: the same job."""
+    if order.state is OrderState.CHECKED or (order.ended is None and order.occurrence == occurrence):
+        return order
+    return noted(order, now, GATEWAY, "again", occurrence=occurrence, ended=None)
+
+
+def reminded(order: Order, now: datetime) -> Order:
+    """Who has it has been told that it is due soon; once."""
+    return order if order.reminded else noted(order, now, GATEWAY, "amber", reminded=True)
+
+
+def upwards(order: Order, level: int, now: datetime) -> Order:
+    """It is late, and a higher level hears of it; each once."""
+    if order.level >= level or order.state not in AT_WORK:
+        return order
+    return noted(order, now, GATEWAY, "late", f"L{level}", level=level, told_late=now)
 
 
 def remembered(order: Order, key: str) -> Order:

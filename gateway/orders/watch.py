@@ -34,11 +34,15 @@ class Watch:
     Args:
         desk: Where they are changed.
         codes: By which people answer.
+        silenced: Whether somebody has put an alert aside, or its parent speaks for it: no job is opened meanwhile.
     """
 
-    def __init__(self, desk: Desk, codes: Codes) -> None:
+    def __init__(
+        self, desk: Desk, codes: Codes, silenced: Callable[[str, str], bool] = lambda _, __: False
+    ) -> None:
         self._desk = desk
         self._codes = codes
+        self._silenced = silenced
         self._news = asyncio.Event()
         self._trouble = ""
         self._mine: dict[Key, Order] = {}
@@ -62,6 +66,10 @@ class Watch:
             except (Unavailable, OrderRefused) as error:  # a book that was lost takes its orders along
                 if self._trouble != str(error):
                     _log.warning("orders not looked at reason=%s", error)
+                self._trouble = str(error)
+            except Exception as error:  # noqa: BLE001 - a fault about one order must not end the telling of alarms
+                if self._trouble != str(error):
+                    _log.error("orders stumble", exc_info=error)
                 self._trouble = str(error)
             await self._rest()
 
@@ -110,7 +118,7 @@ class Watch:
         """An alert is on: it has an order if its rule says so; a worse one has less time."""
         rule = self._desk.calls.rules.get(key[0])
         if order is None:
-            if rule is not None and rule.order == AUTO:
+            if rule is not None and rule.order == AUTO and not self._silenced(*key):
                 self._mine[key] = await self._open(alert, life.GATEWAY, auto=True)
             return
         severity = Severity[alert["severity"].upper()]
@@ -123,7 +131,7 @@ class Watch:
         elif order.ended is not None or order.occurrence != occurrence:
             await self._change(
                 order, "again",
-                lambda one, now: life.noted(one, now, life.GATEWAY, "again", occurrence=occurrence, ended=None),
+                lambda one, now: life.again(one, occurrence, now),
             )  # fmt: skip
 
     async def _open(self, alert: dict[str, Any], by: str, *, auto: bool) -> Order:
@@ -162,14 +170,14 @@ class Watch:
             telling = self._desk.calls.to_person(order, "amber", now, self._desk.broken())
             await self._change(
                 order, "amber",
-                lambda one, at: life.noted(one, at, life.GATEWAY, "amber", reminded=True), telling,
+                life.reminded, telling,
             )  # fmt: skip
 
     async def _upwards(self, order: Order, now: datetime) -> None:
         telling, level = self._desk.calls.to_level(order, "late", order.level + 1, now, self._desk.broken())
         await self._change(
             order, "late",
-            lambda one, at: life.noted(one, at, life.GATEWAY, "late", f"L{level}", level=level, told_late=at), telling,
+            lambda one, at: life.upwards(one, level, at), telling,
         )  # fmt: skip
 
     async def _change(

@@ -49,9 +49,9 @@ Key = tuple[str, str]
 
 
 class _Ear:
-    """One instance that listens to one series."""
+    """One instance that listens to one series; calm: its last reading had no complaint, and nothing came of that."""
 
-    __slots__ = ("flags", "flagwise", "instance", "name", "valued", "witness")
+    __slots__ = ("calm", "flags", "flagwise", "instance", "name", "valued", "witness")
 
     def __init__(
         self, instance: Instance, name: str, *, valued: bool, flagwise: bool, witness: Plan | None
@@ -62,6 +62,7 @@ class _Ear:
         self.valued = valued
         self.flagwise = flagwise
         self.witness = witness
+        self.calm = False
 
 
 class Rulebook:
@@ -263,11 +264,14 @@ class Rulebook:
             instance = ear.instance
             found: list[AlertChange] = []
             self.judged += 1
-            if ear.flagwise:
+            if ear.flagwise and (reasons or not ear.calm):
                 complaints = instance.complain(ear.name, quantity, reasons, at)
+                ear.calm = complaints is NOTHING and not reasons
                 if complaints is NOTHING and not ear.valued:
                     continue
                 found += complaints
+            elif not ear.valued:
+                continue
             if ear.valued:
                 if reading.value is not None and (reading.flag in ear.flags or forgiven):
                     heard = True

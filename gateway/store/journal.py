@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 from gateway import clock as clocks
 from gateway.clock import Clock
 from gateway.contracts import Entry, Rollup
-from gateway.errors import OrderRefused
+from gateway.errors import Unavailable
 from gateway.model import Code, Delivery, Event, Note, Order, Reading
 from gateway.settings import StoreSettings
 from gateway.store.backup import back_up
@@ -387,14 +387,16 @@ class Journal:
 
 
 def _caught(work: Callable[[], T]) -> Callable[[], T]:
-    """What a job gave or refused, handed out of the journal's thread: a refusal must not end it."""
+    """What a job gave or raised, handed out of the journal's thread: whoever asked for it bears it, not the journal."""
     try:
         found = work()
-    except OrderRefused as refused:
-        words = refused
+    except (Unavailable, sqlite3.Error, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - the thread's edge: a fault in one job must not end the journal
+        raised = error
 
         def give() -> T:
-            raise words
+            raise raised
 
         return give
     return lambda: found

@@ -46,6 +46,7 @@ TOLD_SQL = (
     " (SELECT max(occurrence) FROM outbox WHERE rule = ? AND target = ?) ORDER BY not_before, id"
 )
 MOST_TOGETHER = 500
+AHEAD_MS = 60_000  # alerting reference 4.3: a jump of more than this
 ROUTES = ("round", "addendum")  # a list of its own, in walking order
 _IN_TURN = (
     "NOT (kind = 'resolved' AND EXISTS (SELECT 1 FROM outbox AS other WHERE other.rule = mine.rule"
@@ -186,8 +187,7 @@ class OutboxTable:
             "SELECT min(next_at) FROM outbox WHERE state = 'queued' AND channel = ? AND next_at < expires_at",
             (channel,),
         ).fetchone()
-        newest = self._db.execute("SELECT max(id) FROM outbox").fetchone()[0]
-        return Turn(leased, row[0], int(newest or 0), expired)
+        return Turn(leased, row[0], self.newest(), expired)
 
     def _first(self, channel: str, now: int, *, probe: bool) -> int | None:
         due = f"(next_at <= ? OR (critical = 1 AND {_PUT_OFF}))" if probe else "next_at <= ?"
@@ -207,8 +207,9 @@ class OutboxTable:
         """Whether this address has had too much lately; then whatever is due for it waits, and says why."""
         sql = "SELECT address, urgent FROM outbox WHERE id = ?"
         address, urgent = self._db.execute(sql, (number,)).fetchone()
-        sql = "SELECT at FROM sent WHERE channel = ? AND (address = ? OR ?) AND at > ? ORDER BY at"
-        sent = self._db.execute(sql, (channel, address, pacing.shared, now - SENT_KEPT_MS)).fetchall()
+        sql = "SELECT at FROM sent WHERE channel = ? AND (address = ? OR ?) AND at > ? AND at < ? ORDER BY at"
+        when = now - SENT_KEPT_MS, now + AHEAD_MS  # what is later was written before the clock was lost
+        sent = self._db.execute(sql, (channel, address, pacing.shared, *when)).fetchall()
         wait = pacing.wait([row[0] / 1000 for row in sent], now / 1000, urgent=bool(urgent))
         if wait is None:
             return False
@@ -224,15 +225,13 @@ class OutboxTable:
     def _others(self, first: Leased, channel: str, now: int) -> Iterator[Leased]:
         """What goes out with it: everything due for the person that can wait; critical ones only when they had to.
 
-        A round is a list of its own, and fires are told together only with fires.
+        A round is a list of its own, and a fire goes alone unless even the provider's limit made it wait.
         """
-        sql = f"SELECT urgent, waited, gather FROM outbox WHERE id = {first.id:d}"  # noqa: S608  # a number
-        urgent, waited, _ = self._db.execute(sql).fetchone()
-        among = "critical = 0" if not first.critical else "urgent = 1" if urgent else "1"
-        if first.critical and not urgent and not waited:
+        sql = f"SELECT urgent, waited FROM outbox WHERE id = {first.id:d}"  # noqa: S608  # a number
+        urgent, waited = self._db.execute(sql).fetchone()
+        if (first.critical or urgent) and not waited:
             return
-        if waited and not urgent:
-            among = "urgent = 0"
+        among = f"urgent = {urgent:d}" if waited else "critical = 0 AND urgent = 0"
         route = "pile IN ('round', 'addendum')"
         sql = (
             f"SELECT id FROM outbox AS mine WHERE {_DUE} AND person = ? AND address = ? AND language = ? AND id <> ?"  # noqa: S608
@@ -279,6 +278,8 @@ class OutboxTable:
             now: Now.
             at_start: The worker has just begun: whatever is leased was left by a process that has ended.
         """
+        if at_start:
+            self._from_the_future(channel, now)
         sql = "SELECT id, called_at FROM outbox WHERE state = 'leased' AND channel = ? AND lease_until <= ?"
         left = self._db.execute(sql, (channel, 1 << 62 if at_start else now)).fetchall()
         for number, called_at in left:
@@ -289,6 +290,14 @@ class OutboxTable:
                     number, "uncertain", now, next_at=now, words="the gateway stopped while it was sent"
                 )
         return len(left)
+
+    def _from_the_future(self, channel: str, now: int) -> None:
+        """A box without a battery clock has started in the past: what is critical does not wait for its own time."""
+        sql = (
+            "UPDATE outbox SET not_before = ? + not_before - created_at, next_at = ? + not_before - created_at"
+            " WHERE state = 'queued' AND channel = ? AND critical = 1 AND created_at > ?"
+        )
+        self._db.execute(sql, (now, now, channel, now + AHEAD_MS))
 
     def settle(
         self,
@@ -408,13 +417,24 @@ class OutboxTable:
                 self._state(number, "failed", now, _GONE)
         return len(rows)
 
-    def shift(self, by: int, newest: int) -> None:
-        """The clock was stepped: what waits keeps its distance from now."""
+    def newest(self) -> int:
+        """The highest id there is."""
+        return int(self._db.execute("SELECT max(id) FROM outbox").fetchone()[0] or 0)
+
+    def shift(self, by: int, newest: int, after: int = 0) -> None:
+        """The clock was stepped: what waits keeps its distance from now.
+
+        Args:
+            by: How far.
+            newest: Later rows know the new time already.
+            after: Up to this id they were written by a clock that could be believed, before the gateway started.
+        """
         sql = (
             "UPDATE outbox SET not_before = not_before + :by, next_at = next_at + :by, expires_at = expires_at + :by,"
             " lease_until = lease_until + :by WHERE state IN ('queued', 'leased') AND id <= :newest"
+            " AND id > :after"
         )
-        self._db.execute(sql, {"by": by, "newest": newest})
+        self._db.execute(sql, {"by": by, "newest": newest, "after": after})
         self._db.execute("UPDATE sent SET at = at + ?", (by,))
 
     def counts(self) -> dict[str, dict[str, int]]:

@@ -91,12 +91,20 @@ class Posting:
         self._prune(now)
 
     def _is_known(self, telling: Telling) -> bool:
-        """The same change once more: what it queued is there."""
+        """The same change once more: all that it queued is there."""
         sql = f"SELECT 1 FROM outbox WHERE {ALERT} AND occurrence = ? AND kind = ? AND seq = ? LIMIT 1"  # noqa: S608
         seq = to_ms(telling.at)
         keys = {(telling.occurrence, one.kind, seq) for one in telling.rows}
         alert = telling.rule, telling.target
-        return any(self._db.execute(sql, (*alert, *key)).fetchone() is not None for key in keys)
+        return bool(keys) and all(self._db.execute(sql, (*alert, *key)).fetchone() for key in keys)
+
+    def _free(self, telling: Telling) -> int:
+        """The number of this telling: its time, or the next one where another change happened in the same moment."""
+        sql = f"SELECT max(seq) FROM outbox WHERE {ALERT} AND occurrence = ? AND seq >= ? AND seq < ?"  # noqa: S608
+        seq = to_ms(telling.at)
+        alert = telling.rule, telling.target
+        taken = self._db.execute(sql, (*alert, telling.occurrence, seq, seq + 1000)).fetchone()[0]
+        return seq if taken is None else int(taken) + 1
 
     def _told(self, alert: tuple[str, str]) -> list[Row]:
         """Everybody who was told of the newest occurrence, or may have been: by which way, in which language."""
@@ -138,7 +146,7 @@ class Posting:
                 variables=variables,
                 severity=int(telling.severity),
                 critical=critical if until is None else 0,
-                pile="quiet" if until else "",
+                pile="" if until is None else "quiet" if person in telling.hold else "digest",
             )
 
     def _came_and_went(self, telling: Telling, missed: Iterable[Row], now: int) -> None:
@@ -167,7 +175,7 @@ class Posting:
         alert = telling.rule, telling.target
         sql = (
             "SELECT person, channel, address, way, language, template, variables, severity, critical,"  # noqa: S608
-            f" min(level), gather, urgent, occurrence, max(id) FROM outbox WHERE {_NEWEST}"
+            f" level, gather, urgent, occurrence, max(id) FROM outbox WHERE {_NEWEST}"
             f" AND kind NOT IN {_ENDS} AND kind <> 'repeat' AND (not_before <= ? OR way > 0) AND person NOT IN"
             f" (SELECT person FROM answered WHERE {ALERT})"
             f" AND person IN (SELECT person FROM outbox WHERE {_NEWEST} AND kind NOT IN {_ENDS}"
@@ -210,6 +218,7 @@ class Posting:
 
     def _add(self, telling: Telling) -> None:
         now = to_ms(telling.now)
+        seq = self._free(telling) if telling.rows else 0
         later: dict[tuple[str, int], int] = {}
         for one in telling.rows:
             due = to_ms(one.not_before)
@@ -223,6 +232,7 @@ class Posting:
                 now,
                 due,
                 to_ms(one.expires_at),
+                seq=seq,
                 kind=one.kind,
                 level=one.level,
                 person=one.person,
@@ -257,8 +267,10 @@ class Posting:
             if waiting is not None and due - 60_000 <= waiting <= due + between:
                 return int(waiting)
         whose = "person = ? AND gather = ?"
-        sql = f"SELECT max(called_at) FROM outbox WHERE {whose} AND {TOLD} AND called_at > ?"  # noqa: S608
-        last = self._db.execute(sql, (one.person, one.gather, now - between)).fetchone()[0]
+        sql = (
+            f"SELECT max(called_at) FROM outbox WHERE {whose} AND {TOLD} AND called_at > ? AND called_at <= ?"  # noqa: S608
+        )
+        last = self._db.execute(sql, (one.person, one.gather, now - between, now)).fetchone()[0]
         return due if last is None else max(due, int(last) + between)
 
     def _addendum(self, person: str, joins: int, now: int) -> None:

@@ -29,6 +29,8 @@ ON_WHAT_IS_NOT_THERE = {
     "doctor": (["--state", "STATE"], {EX_UNAVAILABLE}),
     "export": (["STATE", "--series", "*"], {EX_UNAVAILABLE, EX_CONFIG}),
     "replay": (["/nowhere/at/all.csv"], {EX_CONFIG}),
+    "orders": (["list", "--state", "STATE"], {EX_UNAVAILABLE}),
+    "outputs": (["list", "--state", "STATE"], {EX_UNAVAILABLE}),
     "status": (["--state", "STATE"], {EX_UNAVAILABLE}),
     "decode": (["no-such-model", "--port", "1", "--hex", "00"], {EX_CONFIG}),
 }

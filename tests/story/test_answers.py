@@ -16,7 +16,7 @@ from gateway.clock import ManualClock
 from gateway.contracts import Heard
 from gateway.model import Event, Notice, OrderState
 from tests.conftest import NOON
-from tests.story.test_orders import looked, village
+from tests.story.test_orders import RULES, looked, village
 from tests.story.test_telling import heard, pass_, settled, told, until
 from tests.telling import PEOPLE
 from tests.wire.test_sim_modem import FakeModem
@@ -85,6 +85,22 @@ async def test_the_second_hears_who_has_it_and_all_takes_on_the_rest(bin_is_full
     assert await say(building, SUN, "全部") == "已记录您知悉 1 条。"
     taken = {one["rule"]: one["acknowledged"]["by"] for one in building.alerts()}
     assert taken == {"full": "Sun", "lean": "Wang"}
+
+
+async def test_each_of_a_group_that_must_answer_answers_for_himself(
+    tmp_path: Path, clock: ManualClock, told: list[Notice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = {**RULES[1], "id": "call", "tell": "flood", "order": "none"}
+    monkeypatch.setattr("tests.story.test_orders.RULES", [call])
+    groups = {"flood": {"people": ["he", "zheng"], "must_all_ack": True}}
+    async with village(tmp_path, clock, duty={**PEOPLE["duty"], "groups": groups}) as building:
+        await heard(building, "house-7/tilt_delta", 0.5)
+        await until(lambda: len(told) >= 2)
+        codes = {one.to: code_in(one) for one in told}
+        assert "倾斜" in await say(building, "+86 577 0000 0301", codes["+86 577 0000 0301"])
+        assert building.alerts()[0]["answers"]["answered"] == ["he"]
+        assert "已记录您知悉" in await say(building, "+86 577 0000 0201", codes["+86 577 0000 0201"])
+        assert building.alerts()[0]["answers"] == {"group": "flood", "answered": ["he", "zheng"], "of": 2}
 
 
 async def test_what_cannot_be_done_is_said_in_plain_words(bin_is_full, clock) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway import control
 from gateway.accounts import FIRST, Accounts
 from gateway.clock import ManualClock
+from gateway.doctor import examine
 from gateway.settings import SessionSettings
 from gateway.store.accounts import Role
 from tests.conftest import NOON
@@ -210,6 +212,9 @@ async def test_a_broken_accounts_file_keeps_people_out_but_never_the_alarms(tmp_
         assert reply.status == 503
         assert (await Visitor(building.address).get("/healthz")).status == 200
         assert not (building.state_dir / FIRST).exists()  # no fresh way in
+        done = await asyncio.to_thread(control.ask, building.state_dir, "/api/v1/reload", method="POST")
+        assert done["sources"]["kept"] == ["health"]
+        assert [one.kind for one in examine(building.status()) if one.urgent] == ["accounts"]
 
 
 async def test_security_headers_stand_on_every_answer(tmp_path: Path) -> None:
@@ -223,3 +228,20 @@ async def test_security_headers_stand_on_every_answer(tmp_path: Path) -> None:
             assert headers["referrer-policy"] == "no-referrer"
             assert "server" not in headers
         assert (await somebody.get("/api/v1/openapi.json")).headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("proxy", [True, False])
+async def test_who_has_asked_is_believed_of_a_proxy_only_where_the_site_names_one(
+    tmp_path: Path, proxy: bool
+) -> None:
+    site = f"site: {{slug: demo}}\napi: {{port: 0, proxy: {str(proxy).lower()}}}\n"
+    async with house(tmp_path, ManualClock(NOON), site) as building:
+        await user(building, "lin", Role.VIEWER)
+        lin = Visitor(
+            building.address, headers={"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "https"}
+        )
+        reply = await lin.sign_in("lin")
+        assert reply.status == 200
+        assert ("secure" in reply.headers["set-cookie"].lower()) is proxy
+        deed = building.accounts.trail(None, 1)[0][1]
+        assert deed.address == ("198.51.100.7" if proxy else "127.0.0.1")

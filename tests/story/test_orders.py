@@ -156,6 +156,13 @@ async def test_done_wants_a_picture_from_the_place_and_asks_again_while_it_is_st
             desk.album.look(order.id, "../../journal/book.db")
         back = await desk.give_back(order.id, "he", "still half full")
         assert (back.state, back.rounds) == (OrderState.RETURNED, 1)
+        await desk.check(order.id, "he", note="twice the same", sure=True)  # closed, though it is still full
+        before = kinds(building)
+        for _ in range(3):
+            await looked(building)
+        assert (
+            kinds(building) == before
+        )  # the same occurrence opens no other, and nothing is said over and over
 
 
 async def test_a_late_order_reminds_then_climbs_and_stops_when_it_is_done(
@@ -229,6 +236,20 @@ async def test_taken_on_but_accepted_by_nobody_goes_up_after_a_quarter_of_an_hou
         await looked(building)
         assert (await building.orders.find())[0].state is OrderState.DONE  # nor the end of an alert a job
         assert (await building.orders.check(order.id, "he")).state is OrderState.CHECKED
+
+
+async def test_a_bin_that_is_out_of_service_is_nobodys_job_until_it_is_back(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    async with village(tmp_path, clock) as building:
+        assert await building.maintain("bin-1", NOON + timedelta(hours=2), "He", "new lid") == ""
+        await heard(building, "bin-1/fill", 85.0)
+        await until(lambda: bool(building.alerts()))
+        await looked(building)
+        assert await building.orders.find() == []
+        assert await building.unmaintain("bin-1", "He") == ""
+        await looked(building)
+        assert [one.title for one in await building.orders.find()] == ["桶满 1号桶"]
 
 
 async def test_an_order_made_twice_with_one_key_is_one(tmp_path: Path, clock: ManualClock) -> None:

@@ -39,3 +39,18 @@ def test_a_run_with_too_few_of_them_fails(wanted: int, status: int) -> None:
     session = Session()
     Minimum(wanted).pytest_sessionfinish(session)  # type: ignore[arg-type]
     assert session.exitstatus == status
+
+
+@pytest.mark.parametrize(
+    ("no_skips", "mark", "status"), [(True, "browser", 1), (False, "browser", 0), (True, "asyncio", 0)]
+)
+def test_a_skip_of_something_real_fails_the_run_where_none_are_allowed(
+    no_skips: bool, mark: str, status: int
+) -> None:
+    class Session:
+        exitstatus = pytest.ExitCode.OK
+
+    session, minimum = Session(), Minimum(0, no_skips=no_skips)
+    minimum.pytest_runtest_logreport(_report("skipped", "setup", mark))
+    minimum.pytest_sessionfinish(session)  # type: ignore[arg-type]
+    assert session.exitstatus == status

@@ -22,7 +22,7 @@ export function field(name, value, { kind = "text", options = [], hint = "", req
   const id = `f-${name}`;
   const input = kind === "select" ? h("select", { name, id }, options.map(([one, text]) => h("option", { key: one, value: one, selected: one === (value ?? "") }, text)))
     : kind === "check" ? h("input.check", { name, id, type: "checkbox", checked: Boolean(value) })
-      : h("input", { name, id, type: kind === "number" ? "number" : "text", step: "any", value: Array.isArray(value) ? value.join(", ") : value ?? "", required, readonly, "aria-invalid": wrong ? "true" : null });
+      : h("input", { name, id, type: ["number", "date"].includes(kind) ? kind : "text", step: "any", value: Array.isArray(value) ? value.join(", ") : value ?? "", required, readonly, "aria-invalid": wrong ? "true" : null });
   return h("label.field", { key: name, class: wrong ? "is-wrong" : "" }, h("span", t(`board_field.${name}`)), input, wrong ? h("small.fault", wrong.problem, wrong.remedy ? ` ${wrong.remedy}` : "") : hint ? h("small", hint) : null);
 }
 

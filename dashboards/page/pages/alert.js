@@ -1,7 +1,7 @@
 // One alert: what happened, who was told when and over what, and what can be done now.
 import { h, icon } from "../dom.js";
 import { ask, maybe, Refused } from "../live.js";
-import { against, badge, DOMAIN_ICON, empty, head, holder, masks, stateWord } from "../parts.js";
+import { against, badge, DOMAIN_ICON, empty, head, holder, masks, placeOf, stateWord } from "../parts.js";
 import * as w from "../words.js";
 import { drawCharts, chartBox } from "../chart.js";
 
@@ -28,7 +28,7 @@ export function view(data, app) {
     h("section.panel.alert-hero", { key: "hero", class: `sev-${one.severity}` },
       h("div.hero-sign", icon(`s-${one.severity}`, "sev-icon"), h("b", stateWord(one.severity))),
       h("div.hero-body", h("p.hero-place", icon(DOMAIN_ICON[one.domain] || "radio"), one.cell_name || t(`board_domain.${one.domain}`), one.state === "firing" ? null : h("span.chip", stateWord(one.state)), masks(one)),
-        h("h1", `${one.place} · ${w.both(one.title) || t("board_alert.blind_title")}`),
+        h("h1", `${placeOf(one)} · ${w.both(one.title) || t("board_alert.blind_title")}`),
         h("p.hero-facts", said.what, " ", said.value ? h("strong", said.value) : null, said.limit ? h("span.dim", said.limit) : null),
         h("p.dim", t("board_alert.since", { time: w.when(one.since), ago: w.ago(one.since) })), h("p", holder(one)))),
     actions(one, app),
@@ -78,7 +78,7 @@ function form(one, app) {
     const made = await act(app, "/api/v1/orders", one.state === "pending" || one.rule === "blind" ? { title: said.title, text: said.text, device: one.device } : { title: said.title, text: said.text, rule: one.rule, target: one.target }, t("board_alert.ordered"));
     if (made?.id) app.go(`order/${made.id}`);
   } }, h("h2", t("board_alert.order_title")),
-  h("label.field", h("span", t("board_orders.title")), h("input", { name: "title", required: true, maxlength: "80", value: `${one.place} ${w.both(one.title)}` })),
+  h("label.field", h("span", t("board_orders.title")), h("input", { name: "title", required: true, maxlength: "80", value: `${placeOf(one)} ${w.both(one.title)}` })),
   h("label.field", h("span", t("board_orders.text")), h("textarea", { name: "text", rows: "3", maxlength: "500" })),
   h("div.actions", h("button.button.primary", { type: "submit" }, t("board_alert.order")), h("button.button", { type: "button", onclick: () => ((asking = ""), app.redraw()) }, t("board.cancel"))));
 }

@@ -4,6 +4,7 @@ import { ask, maybe } from "../live.js";
 import { villageMap } from "../map.js";
 import { alertRow, badge, DOMAIN_ICON, figure, head, SEVERITIES, spark, stateWord, trendMark } from "../parts.js";
 import * as w from "../words.js";
+import { stateOf, stop } from "./linkage.js";
 
 const { t } = w;
 const PAGE_OF = { bin: "bins", water: "water", structure: "houses", weather: "weather", level: "weather", soil: "fields", camera: "cameras" };
@@ -15,8 +16,9 @@ export async function load() {
 const listOf = (answer) => (Array.isArray(answer) ? answer : answer?.orders || answer?.events || null);
 
 export function view(data, app) {
-  return h("div.village", { key: "village" },
+  return h("div.village", { key: "village", class: data.acting.length ? "is-acting" : "" },
     h("h1.vh", t("board_nav.village")),
+    data.acting.length ? h("section.acting", { key: "acting", role: "status", "aria-label": t("board_nav.linkage") }, data.acting.map((one) => h("p", { key: one.output }, icon("link"), h("b", one.name), stateOf(one), one.on ? h("span", t("board_linkage.left", { span: w.span(one.left_s) })) : null, h("span.dim", [w.both(one.why_title) || one.why, one.by].filter(Boolean).join(" · ")), app.can("worker") && one.on ? h("button.button.small.danger", { type: "button", onclick: () => stop(one, app) }, icon("cross"), t("board_linkage.stop")) : h("a.more", { href: "/board/linkage" }, t("board_nav.linkage"), icon("next"))))) : null,
     h("div.tiles", { key: "tiles", css: { "--n": String(data.tiles.length) } }, data.tiles.map(tile)),
     h("section.panel.alerts-panel", { key: "alerts", "aria-label": t("board_village.alerts") }, alerts(data, app)),
     h("section.panel.map-panel", { key: "map", "aria-label": t("board_map.title") }, head("pin", t("board_map.title"), legend(data.assets)), villageMap({ assets: data.assets, cells: data.cells, picture: app.site?.map })),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,13 @@ from dashboards.views.device import device
 from dashboards.views.fields import fields
 from dashboards.views.houses import houses
 from dashboards.views.limits import limits_of, plain_limits
+from dashboards.views.linkage import acting, linkage
 from dashboards.views.village import village
 from dashboards.views.water import class_of, class_table, water
 from dashboards.views.weather import weather
 from gateway.model import Event, Flag, Reading
 from gateway.site import load_site
-from tests.board import SITE, Stage, at, course
+from tests.board import SITE, STATUS, Stage, at, course
 from tests.conftest import NOON
 
 
@@ -116,6 +118,7 @@ async def test_the_headline_counts_what_is_active_and_what_is_still_confirmed(tm
     assert (band["worst"], band["counts"]["orange"], band["waiting"]) == ("orange", 1, 1)
     assert band["open"] == 2  # full, and by the forecast too
     assert band["age_s"] == 1.0
+    assert (band["expected"], band["silent"]) == (8, 6)  # who is not heard is never called well
 
 
 def test_the_classes_of_the_water_are_those_of_the_rules(tmp_path: Path) -> None:
@@ -247,3 +250,30 @@ def test_only_limits_of_the_value_itself_are_drawn_as_lines(tmp_path: Path) -> N
         found = limits_of(scene.plans, "river", stage.site.devices["river"], scene.quantities, "water_level")
     assert any(one.view == "rise_over" for one in found)
     assert plain_limits(found) == []
+
+
+def test_linkage_says_what_is_on_why_and_which_rules_switch_it(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "own.yaml").write_text(
+        "version: 1\nrules:\n- id: river-rise\n  act: [{output: siren, for: 2 min, from: orange}]\n",
+        encoding="utf-8",
+    )
+    text = SITE + (
+        "channels: {house: {type: mqtt, host: 127.0.0.1}}\n"
+        "outputs: {siren: {name: 石桥警报器, kind: mqtt, channel: house, topic: siren/set, max_duration: 3 min}}\n"
+    )
+    (tmp_path / "village.yaml").write_text(text, encoding="utf-8")
+    state = {
+        "name": "石桥警报器", "kind": "mqtt", "on": True, "left_s": 80.0, "max_s": 180.0, "safe": "off", "by": "",
+        "why": "river-rise river", "acts": 1, "trouble": "",
+    }  # fmt: skip
+    with Stage(tmp_path, load_site(tmp_path)) as stage:
+        at_rest = replace(stage.scene(), status={**STATUS, "outputs": {"siren": {**state, "on": False}}})
+        sounding = replace(stage.scene(), status={**STATUS, "outputs": {"siren": state}})
+        assert acting(at_rest) == []
+        (siren,) = linkage(sounding)["outputs"]
+        assert [one["output"] for one in acting(sounding)] == ["siren"]
+    assert siren["why_title"]["zh"] == "水位快速上涨"
+    assert [(one["rule"], one["from"], one["for_s"]) for one in siren["rules"]] == [
+        ("river-rise", "orange", 120.0)
+    ]

@@ -26,6 +26,7 @@ HEALTHY: dict[str, Any] = {
     },
     "channels": {"sms": {"state": "open", "failures": 0, "last_error": ""}},
     "alerts": [],
+    "accounts": "",
     "journal": {"free": 10**10, "evicted": 0, "corrupt": [], "stuck": ""},
 }
 
@@ -45,6 +46,7 @@ ILLNESSES = [
         {"sinks": {"influx": {"state": "unreachable", "last_success": 600.0, "backlog": 9}}},
         True,
     ),
+    ("accounts", {"accounts": "accounts.db cannot be opened"}, True),
     ("channel_broken", {"channels": {"sms": {"state": "broken", "last_error": "wrong key"}}}, True),
     ("channel_failing", {"channels": {"sms": {"state": "failing", "failures": 4}}}, True),
     (

@@ -283,3 +283,28 @@ def test_what_is_no_output_is_refused(wrong: dict[str, Any], words: str) -> None
 def test_what_is_no_act_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"output|camera"):
         wishes(wrong)
+
+
+def test_a_camera_that_sees_the_device_comes_before_a_nearer_one() -> None:
+    rule = Rule.model_validate(
+        {
+            "id": "tilt", "severity": "red", "when": {"fill": {"above": "80 %"}},
+            "act": [{"camera": "nearest", "snapshot": True}],
+        }
+    )  # fmt: skip
+    here, near, far = Place("earth", 27.99, 120.7), Place("earth", 27.991, 120.7), Place("earth", 28.2, 120.7)
+    places = {"house-7": here, "house-8": here, "lost": None}
+    cameras = {"near": near, "far": far, "hidden": None}
+    views = {
+        "near": frozenset[str](),
+        "far": frozenset({"house-7"}),
+        "hidden": frozenset({"lost", "house-7"}),
+    }
+    one = Wishes({"tilt": rule}, {}, places, cameras, views)
+    asked = {}
+    for target in ("house-7", "house-8", "lost"):
+        told = one.telling(change("red", target=target), NOON)
+        assert told is not None
+        asked[target] = told.rows[0].address
+        assert (told.rows[0].variables["rule"], told.rows[0].variables["target"]) == ("tilt", target)
+    assert asked == {"house-7": "far", "house-8": "near", "lost": "hidden"}

@@ -97,6 +97,24 @@ def test_a_worse_alert_gives_less_time_and_a_milder_limit_never_more() -> None:
     assert life.worse(order(), Severity.RED, later(3), (later(6), later(7))).due == later(4)
 
 
+def test_what_the_watch_does_it_does_once_however_often_it_looks() -> None:
+    one = life.over(order(auto=True), later(1))
+    assert life.over(one, later(2)) == one
+    assert life.again(one, 7, later(2)) == one  # closed: another occurrence is another order
+    on = life.again(life.over(order(Severity.RED), later(1)), 7, later(2))
+    assert (on.ended, on.occurrence) == (None, 7)
+    assert life.again(on, 7, later(3)) == on
+    worse = life.worse(order(), Severity.RED, later(1), (later(1.4), later(1.5)))
+    assert life.worse(worse, Severity.RED, later(2), (later(2), later(2))) == worse
+    told = life.reminded(order(), later(3.3))
+    assert life.reminded(told, later(3.4)) == told
+    late = life.upwards(order(), 2, later(5))
+    assert (late.level, late.told_late) == (2, later(5))
+    assert life.upwards(late, 2, later(6)) == late
+    done = life.done(order(), "sun", later(3))
+    assert life.upwards(done, 2, later(5)) == done  # done in the same moment
+
+
 def test_being_sure_is_saying_it_again_oneself_within_the_time() -> None:
     one = life.ask(order(), "sun", later(1), "fill 91 %")
     half_hour = timedelta(minutes=30)

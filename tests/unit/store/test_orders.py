@@ -7,9 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from gateway.clock import ManualClock
 from gateway.model import Order, OrderNote, OrderState, Severity
 from gateway.settings import StoreSettings
+from gateway.store.book import Book
 from gateway.store.journal import Journal
 from gateway.store.orders import asked
 from tests.conftest import NOON
@@ -56,6 +59,19 @@ def test_numbers_count_by_year_and_one_alert_or_key_makes_one_order(
         assert added(journal, replace(alert, occurrence=8))[0].number == "2026-0002"
         assert added(journal, ORDER, 2027, "k1")[0].number == "2027-0001"
         assert added(journal, ORDER, 2027, "k1")[1] is False
+
+
+def test_a_job_that_fails_changes_nothing_and_the_journal_goes_on(tmp_path: Path, clock: ManualClock) -> None:
+    with closing(opened(tmp_path, clock)) as journal:
+
+        def work(book: Book) -> None:
+            book.orders.add(ORDER, 2026)
+            raise KeyError("a text that is not there")
+
+        with pytest.raises(KeyError):
+            journal.change(work)
+        assert journal.orders(*asked()) == []
+        assert added(journal, ORDER)[0].number == "2026-0001"
 
 
 def test_a_broken_book_gives_no_number_twice_and_its_orders_are_salvaged(

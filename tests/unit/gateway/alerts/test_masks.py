@@ -149,6 +149,17 @@ async def test_a_fire_that_comes_and_goes_is_told_each_time_but_once_a_minute(op
     assert office.desk.masks_of("fire", "house-7", office.clock.now()) == []
 
 
+async def test_another_fire_and_one_that_becomes_worse_wait_for_nothing(opened: Opening) -> None:
+    office = opened(rule("fire", [], fire=True), rule("smoke", [], fire=True))
+    await office.fires("fire", severity="yellow")
+    await office.fires("smoke", severity="orange")
+    office.work()
+    assert sorted(office.said()) == ["orange: smoke, 7号屋", "yellow: fire, 7号屋"]
+    await office.change("fire", "house-7", FIRING, "red")
+    office.work()
+    assert office.said() == ["Now red: fire, 7号屋"]
+
+
 async def test_in_a_flood_everything_below_critical_is_one_digest(opened: Opening) -> None:
     rules = [rule(f"rule-{number}", []) for number in range(16)]
     office = opened(*rules)

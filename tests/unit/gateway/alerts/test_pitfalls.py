@@ -253,6 +253,34 @@ async def test_octopi_606_a_clock_that_steps_by_a_day_fires_and_ends_nothing(ope
     assert office.desk.masks_of("tilt", "house-7", office.clock.now())
 
 
+async def test_octopi_606_a_box_that_starts_in_the_past_ends_no_mask_when_its_clock_is_set(
+    opened: Opening,
+) -> None:
+    office = opened()
+    now = office.clock.now()
+    await office.write(
+        office.desk.shelve("tilt", "house-7", now + timedelta(hours=8), "He", "works", now=now)
+    )
+    await office.fires("tilt")
+    await office.fires("river")
+    await office.pass_(2)
+    office.anything()
+    office.close()
+    office.clock.set_wall(now - timedelta(days=2000))
+    office.clock.is_trusted = False
+    office.open()
+    await office.pass_(20)
+    assert not any("tilt" in line for line in office.anything())
+    office.clock.set_wall(now + timedelta(hours=1))
+    await office.tick()
+    office.clock.is_trusted = True
+    assert not any("tilt" in line for line in office.anything())
+    await office.pass_(6 * 60 + 50, step=10)
+    assert not any("tilt" in line for line in office.anything())
+    await office.pass_(15)
+    assert "red: tilt, 7号屋" in office.said()
+
+
 async def test_goalert_4188_a_limit_that_makes_a_message_wait_is_visible_with_its_reason(
     tmp_path: Path,
 ) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from gateway.__main__ import EX_CONFIG, main
+from tests.house import ROOT
 
 
 def test_a_new_site_with_everything_is_accepted_by_check(
@@ -107,3 +109,15 @@ def test_an_unknown_model_and_source_are_told_with_the_nearest_names(
         in told
     )
     assert "village.yaml:5: devices.bin.source: no source is called 'slef'; did you mean self?" in told
+
+
+def test_a_round_that_nobody_walks_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = tmp_path / "demo"
+    shutil.copytree(ROOT / "config/examples/demo", site)
+    file = site / "village.yaml"
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if "rounds:" not in line]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    assert main(["check", str(site)]) == 0
+    assert "no round for whom these rules tell: bin-full" in capsys.readouterr().err
+    assert main(["check", str(ROOT / "config/examples/demo")]) == 0
+    assert "no round" not in capsys.readouterr().err

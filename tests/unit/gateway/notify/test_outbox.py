@@ -308,6 +308,25 @@ async def test_a_step_of_the_clock_by_a_day_sends_and_expires_nothing(desk: Desk
     assert desk.heard()["sms"] == ["0201"]
 
 
+async def test_a_box_that_starts_in_the_past_tells_what_is_critical_and_loses_nothing_when_its_clock_is_set(
+    desk: Desk,
+) -> None:
+    await desk.tell(RED)
+    await desk.tell(change("yellow", name="river"))
+    desk.journal.close()  # the power goes before anybody is told
+    desk.clock.set_wall(NOON - timedelta(days=2000))
+    desk.clock.is_trusted = False
+    desk.open()
+    desk.work()
+    assert desk.heard() == {"chat": ["0101"], "sms": [], "voice": []}
+    assert desk.channels["chat"].heard[0].subject == "red: tilt, 7号屋"
+    desk.clock.set_wall(NOON + timedelta(minutes=4))
+    desk.clock.is_trusted = True
+    desk.work()
+    assert [one.subject for one in desk.channels["chat"].heard][1:] == ["yellow: river, 7号屋"]
+    assert desk.heard()["sms"] == ["0201"]
+
+
 async def test_a_channel_that_left_the_site_hands_over_to_the_next(desk: Desk) -> None:
     await desk.tell(YELLOW)
     desk.journal.outbox(lambda table: table.strand(["sms", "voice"], 0))
