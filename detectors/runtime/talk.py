@@ -69,14 +69,14 @@ class Mouth:
             self.faults += 1
 
 
-def listen(ears: TextIO, worker: Worker, stop: threading.Event, done: threading.Event) -> None:
+def listen(ears: TextIO, worker: Worker, stop: threading.Event, done: threading.Event | None = None) -> None:
     """What the gateway says after the plan: marks of operators, places to look at. When it has gone, we end.
 
     Args:
         ears: Where it speaks.
         worker: Who is told.
         stop: Set at the end.
-        done: Set when the worker has closed everything; one that hangs in a network does not come to that.
+        done: Set when the worker has closed everything; one that hangs in a network does not come to that and is ended.
     """
     try:
         for text in ears:
@@ -97,7 +97,7 @@ def listen(ears: TextIO, worker: Worker, stop: threading.Event, done: threading.
     except (OSError, ValueError):
         pass  # closed under us: the same as its end
     stop.set()
-    if not done.wait(LAST_S):
+    if done is not None and not done.wait(LAST_S):
         _log.error("the worker hangs and is ended")
         os._exit(EX_SOFTWARE)
 
