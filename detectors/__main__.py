@@ -30,10 +30,11 @@ from detectors.runtime.eye import Eye
 from detectors.runtime.plan import Plan, by_hand, is_site, of_site, told
 from detectors.runtime.slots import Slots
 from detectors.runtime.stills import open_thermal
-from detectors.runtime.talk import Mouth, listen, reach
+from detectors.runtime.talk import Mouth, alive, listen, reach
 from detectors.runtime.thrift import be_thrifty
 from detectors.runtime.worker import Worker
 from detectors.scenes.source import Scene, is_scene
+from gateway import systemd
 from gateway.clock import SystemClock
 from gateway.errors import Fault, SettingsError
 
@@ -56,7 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _for_a_person(args, stop)
 
 
-def serve(plan: Plan, ears: TextIO, out: TextIO, stop: threading.Event) -> int:
+def serve(
+    plan: Plan,
+    ears: TextIO,
+    out: TextIO,
+    stop: threading.Event,
+    on_beat: Callable[[], None] = lambda: None,
+) -> int:
     """Look for the gateway until it goes; what is wrong is said, and what is right is looked at all the same."""
     mouth = Mouth(out, stop, as_json=True)
     assert plan.state_dir is not None
@@ -64,9 +71,14 @@ def serve(plan: Plan, ears: TextIO, out: TextIO, stop: threading.Event) -> int:
     for fault in built.faults:
         logging.getLogger(__name__).error("not as the site says key=%s problem=%s", fault.key, fault.problem)
         mouth.fault(fault)
+    mouth.on_beat = on_beat
     worker = assemble(plan, built, mouth)
-    threading.Thread(target=listen, args=(ears, worker, stop), name="ears", daemon=True).start()
-    worker.run(stop)
+    done = threading.Event()
+    threading.Thread(target=listen, args=(ears, worker, stop, done), name="ears", daemon=True).start()
+    try:
+        worker.run(stop)
+    finally:
+        done.set()
     return 0
 
 
@@ -122,6 +134,7 @@ def _built(plan: Plan, folder: Path) -> Built:
 
 def _guest(args: argparse.Namespace, stop: threading.Event) -> int:
     """Go to the gateway, look as long as it wants; systemd sends us again afterwards."""
+    systemd.notify("READY=1")
     channel = reach(args.connect, stop)
     if channel is None:
         return 0
@@ -129,7 +142,7 @@ def _guest(args: argparse.Namespace, stop: threading.Event) -> int:
         out = channel.makefile("w", encoding="utf-8")
         try:
             plan = ears.readline()
-            return serve(told(json.loads(plan), args.state), ears, out, stop) if plan else 0
+            return serve(told(json.loads(plan), args.state), ears, out, stop, alive) if plan else 0
         finally:
             with contextlib.suppress(OSError):  # what was not heard any more is not heard now
                 out.close()

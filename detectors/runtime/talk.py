@@ -8,16 +8,19 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from detectors.runtime.lines import in_words, said
 from detectors.runtime.onvif import Position
 from detectors.runtime.worker import Worker
+from gateway import systemd
 from gateway.errors import BadReply, Fault
 
 AGAIN_S = 1.0  # between two tries to reach the gateway
+LAST_S = 15.0  # for what is written down at the end
+EX_SOFTWARE = 70  # <sysexits.h>
 
 _log = logging.getLogger(__name__)
 
@@ -36,11 +39,14 @@ class Mouth:
         self._as_json = as_json
         self._gone = gone
         self._deaf = False
+        self.on_beat: Callable[[], None] = lambda: None
         self.faults = 0
 
     def __call__(self, line: Mapping[str, Any]) -> None:
         """One line, at once."""
         self.faults += "fault" in line
+        if "beat" in line:
+            self.on_beat()
         text = said(line) if self._as_json else in_words(line)
         if not text or self._deaf:
             return
@@ -63,8 +69,15 @@ class Mouth:
             self.faults += 1
 
 
-def listen(ears: TextIO, worker: Worker, stop: threading.Event) -> None:
-    """What the gateway says after the plan: marks of operators, places to look at. When it has gone, we end."""
+def listen(ears: TextIO, worker: Worker, stop: threading.Event, done: threading.Event) -> None:
+    """What the gateway says after the plan: marks of operators, places to look at. When it has gone, we end.
+
+    Args:
+        ears: Where it speaks.
+        worker: Who is told.
+        stop: Set at the end.
+        done: Set when the worker has closed everything; one that hangs in a network does not come to that.
+    """
     try:
         for text in ears:
             try:
@@ -84,6 +97,9 @@ def listen(ears: TextIO, worker: Worker, stop: threading.Event) -> None:
     except (OSError, ValueError):
         pass  # closed under us: the same as its end
     stop.set()
+    if not done.wait(LAST_S):
+        _log.error("the worker hangs and is ended")
+        os._exit(EX_SOFTWARE)
 
 
 def _turn(worker: Worker, look: Mapping[str, Any]) -> None:
@@ -96,6 +112,11 @@ def _turn(worker: Worker, look: Mapping[str, Any]) -> None:
         mover.look_at(
             Position(float(look["pan"]), float(look["tilt"]), float(look.get("zoom", 0.0))), seconds
         )
+
+
+def alive() -> None:
+    """Tell systemd that this unit is not stuck."""
+    systemd.notify("WATCHDOG=1")
 
 
 def reach(path: Path, stop: threading.Event) -> socket.socket | None:
@@ -111,6 +132,7 @@ def reach(path: Path, stop: threading.Event) -> socket.socket | None:
                 _log.info("waiting for the gateway socket=%s reason=%s", path, error.strerror)
                 told = True
             stop.wait(AGAIN_S)
+            alive()
         else:
             return channel
     return None

@@ -185,7 +185,7 @@ class Unit:
             self._writer.write(_said(line))
 
     def give_up(self) -> None:
-        """Hang up; its own watchdog ends it."""
+        """Hang up; it ends itself then, or its watchdog does."""
         if self._writer is not None:
             self._writer.transport.abort()
 

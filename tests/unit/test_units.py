@@ -101,6 +101,7 @@ def test_the_eyes_have_no_credential_of_the_gateways_and_limits_of_their_own() -
     assert unit["DynamicUser"] == ["yes"]
     assert unit["Restart"] == ["always"]
     assert float(unit["RestartSec"][0]) <= 1
+    assert (unit["Type"], unit["WatchdogSec"]) == (["notify"], ["60"]), "the worker says READY and WATCHDOG"
     for bound in ("MemoryMax", "CPUQuota", "TasksMax"):
         assert bound in unit
     assert unit["ExecStart"] == [

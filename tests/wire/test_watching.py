@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -27,6 +28,24 @@ from tests.cameras import alive, children_of, drawn, rtsp
 from tests.servers import free_port
 
 pytestmark = pytest.mark.servers
+
+
+class Systemd:
+    """The socket on which systemd hears its units."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._socket.setblocking(False)
+
+    def heard(self) -> set[str]:
+        found: set[str] = set()
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                found |= set(self._socket.recv(4096).decode().split("\n"))
+        self._socket.close()
+        return found
 
 
 class Watching:
@@ -212,13 +231,16 @@ async def test_a_worker_of_its_own_unit_comes_to_the_socket_gets_the_plan_and_co
 ) -> None:
     clip = drawn(tmp_path / "clip.mp4", "testsrc2", 2.0)
     cameras = {"yard": {"url": str(clip), "replay": True}}
-    socket = tmp_path / "eyes.sock"
-    words = ["-m", "detectors", "--connect", str(socket), "--state", str(tmp_path / "own")]
-    unit = {"worker": "unit", "socket": str(socket)}
+    meeting = tmp_path / "eyes.sock"
+    words = ["-m", "detectors", "--connect", str(meeting), "--state", str(tmp_path / "own")]
+    unit = {"worker": "unit", "socket": str(meeting)}
+    systemd = Systemd(tmp_path / "notify.sock")
+    env = os.environ | {"NOTIFY_SOCKET": str(systemd.path)}
     async with watching(cameras, tmp_path, quantities, catalogue, **unit) as found:
-        worker = await asyncio.create_subprocess_exec(sys.executable, *words, cwd=ROOT)
+        worker = await asyncio.create_subprocess_exec(sys.executable, *words, cwd=ROOT, env=env)
         await found.until(lambda: "yard" in found.health.devices, 20)
-        assert socket.stat().st_mode & 0o777 == 0o660
+        assert {"READY=1", "WATCHDOG=1"} <= systemd.heard()
+        assert meeting.stat().st_mode & 0o777 == 0o660
         worker.kill()
         await worker.wait()
         await found.until(lambda: found.health.reopened == 1, 5)
@@ -226,7 +248,7 @@ async def test_a_worker_of_its_own_unit_comes_to_the_socket_gets_the_plan_and_co
         assert await found.until(found.sees("yard"), 15) < 10
     await asyncio.wait_for(again.wait(), 10)  # the gateway has gone: so does it
     assert again.returncode == 0
-    assert not socket.exists()
+    assert not meeting.exists()
 
 
 async def test_a_worker_that_cannot_start_says_why(
