@@ -119,6 +119,7 @@ STATUS: dict[str, Any] = {
     "sinks": {},
     "channels": {},
     "alerts": [],
+    "accounts": "",
     "clock": {"trusted": True, "now": NOON.isoformat()},
     "bus": {"waiting": 0, "dropped": 0},
     "stalled": [],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 
 from gateway.contracts import Device
@@ -49,6 +50,8 @@ class Wording:
     def of(self, what: str, change: AlertChange, language: Language) -> tuple[str, str]:
         """Subject and text; ``what`` names the sentence, ``tell.<what>``."""
         say = self._words[language]
+        if what == "resolved":  # the limit that it was beyond says nothing any more
+            change = replace(change, facts=tuple(_calm(fact) for fact in change.facts))
         facts = self.variables(change, language)
         subject = say(f"tell.{what}", severity=facts["severity"], title=facts["title"], place=facts["place"])
         if what == "past":
@@ -92,6 +95,10 @@ class Wording:
     def reason(self, facts: Sequence[Fact], language: Language, otherwise: str) -> str:
         """Why, in a language."""
         return said(facts, self._words[language], self._quantities, otherwise)
+
+
+def _calm(fact: Fact) -> Fact:
+    return Fact("now", fact.values) if fact.key in {"level", "away"} else fact
 
 
 def _figure(change: AlertChange) -> str:

@@ -14,6 +14,7 @@ from dashboards.board import PAGE, VIEWS
 from gateway.clock import ManualClock
 from gateway.model import Delivery, Flag, Reading
 from gateway.site import load_words
+from tests.board import STATUS
 from tests.conftest import NOON
 from tests.house import house
 from tests.visitor import Visitor, visitor
@@ -149,3 +150,10 @@ def test_a_page_with_all_it_loads_weighs_less_than_200_kilobytes() -> None:
             gzip.compress(words.encode())
         )
         assert over_the_wire < HEAVIEST / 2, page.name
+
+
+async def test_the_status_that_views_are_tested_with_has_what_a_real_house_says(tmp_path: Path) -> None:
+    async with house(tmp_path, ManualClock(NOON), SITE) as building:
+        said = building.status()
+    assert set(STATUS) <= set(said)
+    assert set(STATUS["journal"]) <= set(said["journal"])

@@ -22,7 +22,7 @@ from gateway.quantities import Quantities
 from gateway.settings import DeviceSettings
 from tests.conftest import NOON
 
-CAMERAS = {
+CAMERAS: dict[str, dict[str, object]] = {
     "hill": {"url": "scene://street", "ptz": {"url": "http://192.0.2.1"}, "views": {"bridge": ["river-1"]}},
     "yard": {"url": "scene://street"},
 }

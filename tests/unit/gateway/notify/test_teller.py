@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from gateway.model import AlertState, Telling
+from gateway.model import AlertState, Fact, Telling
 from tests.conftest import NOON
 from tests.telling import change, minutes, rule, teller, village
 
@@ -165,3 +166,15 @@ def test_unknown_names_are_known_to_be_unknown() -> None:
     here = teller(TILT, of=site)
     device = here.devices["bin-1"]
     assert here.turns.unknown(rule("any", ["cleaner", "flood", "land-office"]), device) == ["land-office"]
+
+
+def test_what_is_over_is_said_without_the_limit_it_was_beyond() -> None:
+    fact = Fact("level", {"quantity": "fill", "figure": "5", "unit": "%", "limit": "above", "value": "80 %"})
+    over = replace(change("red", AlertState.NORMAL, AlertState.FIRING), facts=(fact,))
+    told = teller(TILT).telling(over, NOON)
+    assert told is not None
+    assert "fill现为5 %" in told.closing["zh"][1]
+    assert "80" not in told.closing["en"][1]
+    still = teller(TILT).telling(replace(change("red"), facts=(fact,)), NOON)
+    assert still is not None
+    assert "fill 5 % (above 80 %)" in still.rows[0].text
