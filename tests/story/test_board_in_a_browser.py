@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 
 PAGES = (
     "", "bins", "water", "houses", "weather", "fields", "cameras", "linkage", "alerts", "alert/bin-full/bin-1", "device/bin-1",
-    "device/pond", "orders", "my", "menu", "admin", "sign",
+    "device/pond", "orders", "my", "menu", "admin", "admin/duty", "admin/health", "sign",
 )  # fmt: skip
 JPEG = Path(__file__).parents[1] / "fixtures" / "board" / "bin.jpg"
 
