@@ -123,6 +123,7 @@ class House:
         )
         self.editing = asyncio.Lock()  # held by whoever changes a file of the site
         self.looking_back = asyncio.Lock()  # held by whoever lets a rule judge the past
+        self.backing_up = asyncio.Lock()  # held while a copy of everything is downloaded
         self.accounts = Accounts(state_dir, clock, site.village.api.sessions)
         self.changes = Changes(
             clock,

@@ -137,8 +137,9 @@ async function signedIn(session) {
   if (session) localStorage.setItem(WHO, JSON.stringify({ ...session, csrf: "" }));
   const wanted = localStorage.getItem("vg-lang") || session?.language;
   if (wanted && wanted !== w.lang()) await w.learn(wanted);
-  app.site = await maybe("/api/v1/site").catch(() => null);
-  app.people = (session && (await maybe("/board/data/band").catch(() => null))?.people) || {};
+  const [site, said] = await Promise.all([maybe("/api/v1/site").catch(() => null), session ? maybe("/board/data/band").catch(() => null) : null]);
+  app.site = site;
+  app.people = said?.people || {};
   if (app.site) w.setClock(new Date(w.now()).toISOString(), app.site.timezone);
   follow();
 }
@@ -269,6 +270,7 @@ export async function queueChanged() {
 async function start() {
   app.theme = localStorage.getItem("vg-theme") || (matchMedia("(min-width: 1000px)").matches ? "dark" : matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark");
   document.documentElement.dataset.theme = app.theme;
+  import(`./pages/${read().name}.js`).catch(() => null); // is on its way while the gateway says who is here; arrive() tells of a failure
   const [session] = await Promise.all([whoAmI(), w.learn(localStorage.getItem("vg-lang"))]);
   await signedIn(session || null);
   document.addEventListener("click", clicked);
@@ -279,7 +281,7 @@ async function start() {
   setInterval(draw, 1000);
   window.addEventListener("online", sendQueue);
   setInterval(sendQueue, 20000);
-  await queueChanged().catch(() => null);
+  queueChanged().catch(() => null);
   if (session && session.must_change && read().name !== "sign") go("sign?change", { replace: true });
   else await arrive();
   sendQueue();

@@ -45,6 +45,7 @@ class Served(Protocol):
     address: str
     editing: asyncio.Lock
     looking_back: asyncio.Lock
+    backing_up: asyncio.Lock
 
     @property
     def bus(self) -> Entrance:

@@ -51,6 +51,11 @@ async def change(
     return {"entry": now, "changed": sorted(different), "applied": applied}
 
 
+async def would(asked: Asked, file: Path, way: Way, what: Callable[[Any], Any]) -> None:
+    """Whether a change would do; nothing is written. Raises SettingsError: every fault."""
+    await asyncio.to_thread(_tried, asked.house.site.path, file, way, what)
+
+
 def read(file: Path, way: Way) -> Any:
     """An entry as it is written now. Raises SettingsError."""
     return _at(files.read_yaml(file).data, way)

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.api import edit
 from gateway.api.asked import Asked, Refusal
-from gateway.api.shapes import OBJECT, SLUG_NAME, TEXT, TIME, listing, mapping, or_null, record
+from gateway.api.shapes import OBJECT, SLUG_NAME, TEXT, TIME, TRUTH, listing, mapping, or_null, record
 from gateway.api.table import Endpoint
 from gateway.duty import Answer
 from gateway.names import roster_of
@@ -78,6 +78,11 @@ def _patched(asked: Asked, section: str, before: Any) -> Any:
     return {key: value for key, value in changed.items() if value is not None}
 
 
+async def _duty_would(asked: Asked) -> Any:
+    await edit.would(asked, asked.house.site.path, ("duty",), lambda before: _patched(asked, "duty", before))
+    return {"ok": True}
+
+
 def _gone(asked: Asked, section: str, before: Any) -> None:
     if before is None:
         raise Refusal(404, "not_found", what=section, name=asked.given["slug"])
@@ -129,5 +134,9 @@ ENDPOINTS = (
     Endpoint(
         "PATCH", "/api/v1/duty", Role.ADMIN, "Some keys of duty:, e.g. leave or swaps.", _PATCH_DUTY, _EDITED,
         body=OBJECT,
+    ),
+    Endpoint(
+        "POST", "/api/v1/duty/check", Role.ADMIN, "Would these keys of duty: do? Nothing is written.", _duty_would,
+        record(ok=TRUTH), body=OBJECT,
     ),
 )  # fmt: skip

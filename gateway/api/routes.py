@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.api import (
     alerts,
+    backup,
     channels,
     events,
     evidence,
@@ -44,5 +45,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *hooks.ENDPOINTS,
     *stream.ENDPOINTS,
     *users.ENDPOINTS,
+    *backup.ENDPOINTS,
     *openapi.ENDPOINTS,
 )

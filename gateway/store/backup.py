@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 from typing import IO, Literal
 
@@ -21,6 +22,8 @@ from gateway.store.access import list_segments
 
 _BOOK = "book.db"
 _ACCOUNTS = "accounts.db"  # store/accounts.py
+_BESIDE = ".backup"  # in the journal's folder, of which only databases are copied
+PIECE = 256 * 1024  # bytes written at once
 
 
 def back_up(state: Path, target: Path, say: Callable[[int, int, str], None] = lambda *_: None) -> int:
@@ -37,26 +40,10 @@ def back_up(state: Path, target: Path, say: Callable[[int, int, str], None] = la
     Raises:
         Unavailable: There is no journal, it cannot be read, or the target not be written.
     """
-    journal = state / "journal"
-    if not journal.is_dir():
-        raise Unavailable(f"there is no journal in {state}")
     fresh = target.with_name(target.name + ".new")
     try:
-        with _private(fresh) as out, tarfile.open(fileobj=out, mode=_mode(target)) as tar:
-            databases = [
-                path
-                for path in [state / _ACCOUNTS, journal / _BOOK, *(p for p, _ in list_segments(journal))]
-                if path.is_file()
-            ]
-            others = [path for path in _others(state, target) if path.is_file() and not path.is_symlink()]
-            count = len(databases) + len(others)
-            for done, path in enumerate(databases):
-                say(done, count, path.name)
-                _add_database(tar, path, str(path.relative_to(state)), fresh)
-            for done, path in enumerate(others, len(databases)):
-                say(done, count, path.name)
-                with contextlib.suppress(FileNotFoundError):  # gone meanwhile
-                    tar.add(path, str(path.relative_to(state)), recursive=False)
+        with _private(fresh) as out:
+            _copy(state, out, _mode(target), fresh, leave_out={target.name, fresh.name}, say=say)
         with fresh.open("rb") as written:
             os.fsync(written.fileno())
         fresh.replace(target)
@@ -65,6 +52,55 @@ def back_up(state: Path, target: Path, say: Callable[[int, int, str], None] = la
     except (sqlite3.Error, OSError) as error:
         fresh.unlink(missing_ok=True)
         raise Unavailable(f"the backup {target} was not written: {error}") from error
+
+
+def stream(state: Path, out: IO[bytes]) -> None:
+    """The same copy, uncompressed, into something that is only written to, one piece after the other.
+
+    Only one at a time for each state folder: the copy of one database lies beside the journal until it is sent.
+
+    Raises:
+        Unavailable: There is no journal, it cannot be read, or nobody takes the copy.
+    """
+    own = state / "journal" / _BESIDE
+    shutil.rmtree(own, ignore_errors=True)  # of a box that lost its power meanwhile
+    try:
+        if own.parent.is_dir():
+            own.mkdir(mode=0o700)
+        _copy(state, out, "w|", own / "one")
+    except (sqlite3.Error, OSError) as error:
+        raise Unavailable(f"the backup was not completed: {error}") from error
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _copy(
+    state: Path,
+    out: IO[bytes],
+    mode: Literal["w", "w:gz", "w|"],
+    beside: Path,
+    *,
+    leave_out: Set[str] = frozenset(),
+    say: Callable[[int, int, str], None] = lambda *_: None,
+) -> None:
+    journal = state / "journal"
+    if not journal.is_dir():
+        raise Unavailable(f"there is no journal in {state}")
+    with tarfile.open(fileobj=out, mode=mode, bufsize=PIECE) as tar:
+        databases = [
+            path
+            for path in [state / _ACCOUNTS, journal / _BOOK, *(p for p, _ in list_segments(journal))]
+            if path.is_file()
+        ]
+        others = [path for path in _others(state, leave_out) if path.is_file() and not path.is_symlink()]
+        count = len(databases) + len(others)
+        for done, path in enumerate(databases):
+            say(done, count, path.name)
+            _add_database(tar, path, str(path.relative_to(state)), beside)
+        for done, path in enumerate(others, len(databases)):
+            say(done, count, path.name)
+            with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+                tar.add(path, str(path.relative_to(state)), recursive=False)
 
 
 def _mode(target: Path) -> Literal["w", "w:gz"]:
@@ -79,12 +115,12 @@ def _private(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _others(state: Path, target: Path) -> Iterator[Path]:
+def _others(state: Path, leave_out: Set[str]) -> Iterator[Path]:
     """What the drivers keep; of the journal's folder nothing but the databases is needed."""
     for path in sorted(state.rglob("*")):
         inside = path.relative_to(state).parts
-        ours = {target.name, target.name + ".new", _ACCOUNTS, f"{_ACCOUNTS}-journal"}
-        if inside[0] != "journal" and path.name not in ours:
+        ours = {_ACCOUNTS, f"{_ACCOUNTS}-journal"}
+        if inside[0] != "journal" and path.name not in ours | leave_out:
             yield path
 
 

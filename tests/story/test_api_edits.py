@@ -131,3 +131,21 @@ async def test_two_edits_at_once_are_both_made(tmp_path: Path) -> None:
         )
         assert [reply.status for reply in replies] == [200] * 5
         assert {f"new-{n}" for n in range(5)} <= set(building.site.devices)
+
+
+async def test_a_rota_is_tried_without_being_written(tmp_path: Path) -> None:
+    async with house(tmp_path, ManualClock(NOON), SITE) as building:
+        admin = await visitor(building, Role.ADMIN)
+        before = (tmp_path / "village.yaml").read_bytes()
+        good = {"rota": [{"cell": "east", "people": ["lin"], "days": ["mon", "tue"]}], "digests": ["07:30"]}
+        reply = await admin.post("/api/v1/duty/check", good)
+        assert (reply.status, reply.body) == (200, {"ok": True})
+        bad = {"rota": [{"cell": "east", "people": [], "from": "25:00"}], "digests": ["noon"]}
+        reply = await admin.post("/api/v1/duty/check", bad)
+        assert reply.status == 422
+        assert {"duty.rota[0].people", "duty.rota[0].from", "duty.digests[0]"} <= {
+            one["key"] for one in reply.body["details"]
+        }
+        assert (tmp_path / "village.yaml").read_bytes() == before
+        operator = await visitor(building, Role.OPERATOR)
+        assert (await operator.post("/api/v1/duty/check", good)).status == 403

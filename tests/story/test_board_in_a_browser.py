@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from gateway.evidence.pictures import Place
+from gateway.evidence.shelf import Shelf
+from gateway.model import Delivery, Event
 from tests.browser import SIZES, Village, sign_in, village
 
 if TYPE_CHECKING:
@@ -120,6 +124,78 @@ async def test_work_without_a_line_waits_in_the_phone_and_is_sent_once(tmp_path:
         log = (await page.request.get(f"{shown.house.address}/api/v1/orders/{order}")).json
         taken = [one for one in (await log())["log"] if one["what"] == "accepted"]
         assert len(taken) == 1
+
+
+async def test_the_rota_is_edited_with_faults_at_their_fields_until_it_fits(tmp_path: Path) -> None:
+    folder = os.environ.get("VILLAGE_SHOTS")
+    async with village(tmp_path) as shown:
+        page = await shown.page("desk", "admin/duty")
+        await sign_in(page, "boss")
+        await page.click(".panel:has(h2:has-text('排班表')) .button:has-text('修改')")
+        await page.click(".rota .button:has-text('增加班次')")
+        await page.wait_for_selector(".shift .is-wrong .fault")  # nobody is on it yet
+        await page.click(".rota button[type=submit]")
+        assert "rota" not in (tmp_path / "village.yaml").read_text("utf-8")
+        await page.fill(".turn input[type=time] >> nth=0", "")
+        await page.wait_for_selector(".turn .is-wrong .fault:has-text('07:30')")
+        await page.fill(".turn input[type=time] >> nth=0", "07:00")
+        await page.select_option(".shift .add-person", "sun")
+        await page.click(".shift .chip-button:has-text('工作日')")
+        await page.fill(".shift input[type=time] >> nth=0", "08:00")
+        await page.fill(".shift input[type=time] >> nth=1", "17:30")
+        await page.wait_for_selector(".verdict:has-text('可以保存')")
+        for size in ("desk", "phone") if folder else ():
+            await page.set_viewport_size({"width": SIZES[size][0], "height": SIZES[size][1]})
+            await page.screenshot(path=Path(folder or "") / f"rota-{size}.png", full_page=True)
+        await page.click(".rota button[type=submit]")
+        await page.wait_for_selector("table.entries:has-text('工作日 08:00–17:30'):has-text('孙保洁')")
+        (shift,) = shown.house.site.village.duty.rota
+        assert (shift.people, shift.days, f"{shift.to:%H:%M}") == (["sun"], ("workday",), "17:30")
+        assert [f"{turn.at:%H:%M}" for turn in shown.house.site.village.duty.digests] == ["07:00", "18:00"]
+        assert not shown.complaints
+
+
+async def test_the_whole_box_is_downloaded_from_its_page(tmp_path: Path) -> None:
+    async with village(tmp_path) as shown:
+        page = await shown.page("desk", "admin/health")
+        await sign_in(page, "boss")
+        async with page.expect_download() as coming:
+            await page.click(".button:has-text('下载备份')")
+        kept = await (await coming.value).path()
+        with tarfile.open(kept) as tar:
+            assert {"accounts.db", "journal/book.db"} <= set(tar.getnames())
+        assert not shown.complaints
+
+
+async def test_a_building_that_was_not_there_before_is_shown_before_after_and_over_time(
+    tmp_path: Path,
+) -> None:
+    folder = os.environ.get("VILLAGE_SHOTS")
+    names = ("snapshot", "before", "after", "outline", "time_lapse")
+    picture = await asyncio.to_thread(JPEG.read_bytes)
+    async with village(tmp_path) as shown:
+        now, number = shown.house.clock.now(), "b" * 20
+        files = {f"{name}.jpg": picture for name in names}
+        Shelf(tmp_path / "kept").put(now, {"camera": "gate", "kind": "illegal_building"}, files, name=number)
+        shown.house.herald._shown = {"eyes": Place(tmp_path / "kept", in_messages=False)}, {}
+        seen = Event("bin-1", "illegal_building", now, now, evidence=number)
+        await shown.house.bus.put(Delivery((seen,)))
+        page = await shown.page("desk", "cameras")
+        await sign_in(page, "boss")
+        await page.click(".sight .button:has-text('查看')")
+        await page.wait_for_selector(".compare .compare-after")
+        strip = await page.inner_text(".sight .strip")
+        assert "变化范围" in strip
+        assert "变化过程" in strip
+        assert await page.evaluate(
+            "Promise.all([...document.querySelectorAll('.sight img')].map((one) => ((one.loading = 'eager'), one.decode()))).then(() => true)"
+        )
+        await page.fill(".compare input[type=range]", "20")
+        assert "20%" in str(await page.get_attribute(".compare", "style"))
+        for size in ("desk", "phone") if folder else ():
+            await page.set_viewport_size({"width": SIZES[size][0], "height": SIZES[size][1]})
+            await page.screenshot(path=Path(folder or "") / f"building-{size}.png", full_page=True)
+        assert not shown.complaints
 
 
 async def the_order(shown: Village, page: Page) -> int:

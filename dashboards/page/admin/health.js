@@ -17,7 +17,7 @@ export function view({ status, health }, app) {
       panel("link", t("board_health.sources"), h("dl.facts", Object.entries(status.sources).map(([name, one]) => [h("dt", { key: `${name} t` }, name), h("dd", { key: name, class: one.state === "open" ? "" : "is-bad" }, `${w.say("state", one.state)} · ${w.num(one.received, 0)}`, one.last_error && one.state !== "open" ? h("span.small", one.last_error) : null)]))),
       panel("upload", t("board_health.sinks"), Object.keys(status.sinks).length ? h("dl.facts", Object.entries(status.sinks).map(([name, one]) => [h("dt", { key: `${name} t` }, name), h("dd", { key: name }, `${w.say("state", one.state)} · ${t("board_trust.waiting", { n: one.backlog })}`)])) : h("p.dim.pad", t("board_trust.local")))),
     panel("radio", t("board_health.versions"), h("dl.facts", Object.entries(status.versions).map(([name, value]) => [h("dt", { key: `${name} t` }, name), h("dd", { key: name }, value)]))),
-    panel("disk", t("board_health.backup"), h("p.pad", t("board_health.backup_how"), h("code.key", "village backup")))];
+    panel("disk", t("board_health.backup"), [app.can("admin") ? h("div.pad.backup", { key: "take" }, h("a.button", { href: "/api/v1/backup", download: "" }, icon("disk"), t("board_health.backup_take")), h("p.dim", t("board_health.backup_what"))) : null, h("p.pad.dim", { key: "how" }, t("board_health.backup_how"), h("code.key", "village backup"))])];
 }
 const size = (bytes) => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`);
 
