@@ -39,7 +39,7 @@ SEVERITY_STYLE = {
     "orange": "dark_orange",
     "red": "bold red",
 }
-DOMAINS = ("bin", "structure", "water", "level", "soil", "weather", "air", "other")
+DOMAINS = ("bin", "structure", "water", "level", "soil", "weather", "air", "camera", "other")
 _DOMAIN_OF = {"waste_bin": "bin", "device": "other", "gateway": "other"}
 # what is worth a place on the line of a device, best first
 SHOWN = {
@@ -50,6 +50,7 @@ SHOWN = {
     "soil": ("soil_moisture", "soil_temp", "soil_ec", "soil_ph"),
     "weather": ("air_temp", "air_rh", "rain", "wind_speed", "air_pressure"),
     "air": ("pm25", "noise", "co2"),
+    "camera": ("camera_fps", "camera_age"),
 }
 BAR_CELLS = 10
 NAME_CELLS = 12

@@ -14,7 +14,7 @@ venv=.venv
 # cameras and clips need ffmpeg; the rest is for tests alone.
 declare -A pictures=([libgl1]='/usr/lib/*/libGL.so.1' [libglib2.0-0]='/usr/lib/*/libgthread-2.0.so.0')
 declare -A cameras=([ffmpeg]=ffmpeg)
-declare -A server=([mosquitto]=mosquitto [influxdb]=influxd [victoria-metrics]=victoria-metrics [socat]=socat [mbpoll]=mbpoll [strace]=strace [openssl]=openssl [systemd]=systemd-analyze
+declare -A server=([mosquitto]=mosquitto [mosquitto-clients]=mosquitto_sub [influxdb]=influxd [victoria-metrics]=victoria-metrics [socat]=socat [mbpoll]=mbpoll [strace]=strace [openssl]=openssl [systemd]=systemd-analyze
   [procps]=pgrep [python3-gi]=/usr/lib/python3/dist-packages/gi/__init__.py
   [gir1.2-gst-rtsp-server-1.0]='/usr/lib/*/girepository-1.0/GstRtspServer-1.0.typelib'
   [gstreamer1.0-plugins-base]='/usr/lib/*/gstreamer-1.0/libgstvideotestsrc.so' [gstreamer1.0-plugins-good]='/usr/lib/*/gstreamer-1.0/libgstrtp.so'
@@ -38,7 +38,7 @@ apt_install() {
     trap 'rm -f /usr/sbin/policy-rc.d' EXIT
   fi
   export DEBIAN_FRONTEND=noninteractive
-  if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } >"$log" 2>&1 </dev/null; then
+  if ! { apt-get update -qq && apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$@"; } >"$log" 2>&1 </dev/null; then
     tail -n 20 "$log" >&2
     die "apt could not install: $* (whole log: $log)"
   fi

@@ -303,6 +303,11 @@ def _said(span: Span | None) -> str:
     return f"{span.intervals:g} intervals" if span.intervals else in_words(span.fixed)
 
 
+def _shown(amount: Amount) -> str:
+    """A limit as people read it: 0.4 °, not 0.4 deg."""
+    return f"{amount.number:g} {spelled(amount.unit)}".rstrip()
+
+
 def _bounds(limits: Limits, unit: str, *, difference: bool) -> Bounds:
     def number(amount: Amount | None, otherwise: float) -> float:
         return otherwise if amount is None else _in(amount, unit, difference=difference)
@@ -316,14 +321,14 @@ def _bounds(limits: Limits, unit: str, *, difference: bool) -> Bounds:
             clear_high=number(clear[1], INF),
             clear_low=number(clear[0], -INF),
             text=f"outside {_amount(low)} to {_amount(high)}",
-            said={"limit": "outside", "low": _amount(low), "high": _amount(high)},
+            said={"limit": "outside", "low": _shown(low), "high": _shown(high)},
         )
     if limits.equals is not None:
         text = " or ".join(f"{value:g}" for value in limits.equals)
         said = {"limit": "is", "value": " / ".join(f"{value:g}" for value in limits.equals)}
         return Bounds(equals=frozenset(limits.equals), text=f"is {text}", said=said)
     limit, amount = ("below", limits.below) if limits.below else ("above", limits.above)
-    told = {"limit": limit, "value": _amount(amount)} if amount is not None else {}
+    told = {"limit": limit, "value": _shown(amount)} if amount is not None else {}
     return Bounds(
         high=number(limits.above, INF),
         low=number(limits.below, -INF),

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from drivers.simulation.probes import Relays
 
 STATUS_PORT = 8480
-EYES_NEED = ("numpy", "cv2")
-FOLLOWING = ("supervision", "trackers", "shapely")  # what detectors need that follow vehicles
+EYES_NEED = ("numpy", "cv2", "shapely")
+FOLLOWING = ("supervision", "trackers")  # what detectors need that follow vehicles
 FOLLOWERS = frozenset({"hit_and_run", "fire_lane"})
 MOST_EVENTS = 100_000
 DRAIN_S = 8.0  # what has been sent must be written down within this time after the last report

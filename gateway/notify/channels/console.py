@@ -15,6 +15,7 @@ import sys
 from gateway.contracts import ChannelContext, Delivered
 from gateway.errors import Retry
 from gateway.model import Notice
+from gateway.notify.picture import kind_of
 from gateway.schema import Strict
 
 
@@ -39,7 +40,7 @@ class Channel:
         head = f"[{self._context.site}] {notice.severity.word} -> {notice.to or '*'}: {notice.subject}"
         lines = [head, *(f"    {line}" for line in notice.text.splitlines())]
         if notice.picture is not None:
-            lines.append(f"    [JPEG, {len(notice.picture) / 1000:.0f} kB]")
+            lines.append(f"    [{_described(notice.picture)}]")
         shown = ["".join(sign if sign.isprintable() else "?" for sign in line) for line in lines]
         try:
             sys.stderr.write("\n".join(shown) + "\n")
@@ -50,3 +51,10 @@ class Channel:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _described(picture: bytes) -> str:
+    """What a terminal can show of it: its kind and its size."""
+    kind, _ = kind_of(picture) or ("picture", "")
+    size = f"{len(picture)} B" if len(picture) < 1000 else f"{len(picture) / 1000:.0f} kB"
+    return f"{kind.upper()}, {size}"

@@ -88,7 +88,7 @@ def test_a_picture_is_sent_along(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "bin.png").write_bytes(PNG)
     words = ["notify", "test", site(tmp_path), "--channel", "screen", "--picture", str(tmp_path / "bin.png")]
     assert main(words) == 0
-    assert f"({len(PNG)} B)" in capsys.readouterr().err
+    assert f"[PNG, {len(PNG)} B]" in capsys.readouterr().err
 
 
 def test_the_channels_are_listed_and_none_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

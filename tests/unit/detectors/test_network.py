@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import struct
 from pathlib import Path
 
@@ -65,7 +64,7 @@ def test_yolo11_and_yolox_see_the_cars_of_a_crossing(vision: Path) -> None:
 
 
 @pytest.mark.recorded
-@pytest.mark.parametrize("backend", ["opencv", "openvino"])
+@pytest.mark.parametrize("backend", ["opencv", pytest.param("openvino", marks=pytest.mark.training)])
 @pytest.mark.parametrize(("weights", "size"), [("yolo11n-coco-deq.onnx", 640), ("yolox_nano.onnx", 416)])
 def test_another_back_end_sees_the_same(vision: Path, backend: str, weights: str, size: int) -> None:
     if backend == "openvino":
@@ -141,7 +140,7 @@ def test_a_letterbox_keeps_the_shape_and_leads_back() -> None:
     assert blob[0, :, 100, 100].tolist() == [0.0, 0.0, 255.0], "BGR, 0..255"
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ncnn") is None, reason="ncnn is not installed")
+@pytest.mark.training
 def test_an_ncnn_network_written_by_hand_gives_its_box(tmp_path: Path) -> None:
     """A 64 x 64 input, averaged to 8 x 8, one layer whose bias is the answer: one box of class 1 in cell 7."""
     cells, rows = 84, 6

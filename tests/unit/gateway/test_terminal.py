@@ -85,9 +85,16 @@ def test_the_page_fits_the_screen(size: tuple[int, int], language: str, quantiti
 
 def test_every_device_has_a_line_on_a_small_screen(quantities: Quantities) -> None:
     page = "\n".join(_drawn(_scene(), Lately(), quantities))
-    assert [
-        device.settings.name for device in SITE.devices.values() if device.settings.name not in page
-    ] == []
+    beginnings = [device.settings.name[:5] for device in SITE.devices.values()]  # 12 cells, then an ellipsis
+    assert [name for name in beginnings if name not in page] == []
+
+
+def test_a_camera_that_sends_is_among_the_cameras(quantities: Quantities) -> None:
+    camera = next(slug for slug, one in SITE.devices.items() if one.settings.source == "eyes")
+    latest = Latest({one.series: one for one in [_reading(f"{camera}/camera_fps", 5.0)]})
+    page = "\n".join(_drawn(_scene(latest), Lately(), quantities, "en"))
+    assert "Cameras" in page
+    assert SITE.devices[camera].settings.name[:5] in page.partition("Cameras")[2]
 
 
 def test_values_carry_their_unit_and_their_flag_in_words(quantities: Quantities) -> None:

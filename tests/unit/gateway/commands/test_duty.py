@@ -160,7 +160,7 @@ def test_a_round_visits_every_bin_once_from_the_village(capsys: pytest.CaptureFi
         (["--group", "flod"], "did you mean flood?"),
         (["--group", "flood", "--answered", "hee"], "--answered: 'hee' is not known"),
         (["--round", "cleaners"], "did you mean cleaner?"),
-        (["--round", "cleaner", "--cell", "houshan"], "cells.houshan: has no place"),
+        (["--round", "cleaner", "--cell", "qingshi"], "cells.qingshi: has no place"),
         (["--broken", "smoke"], "--broken: 'smoke' is not known"),
         (["--at", "tomorrow"], "--at: 'tomorrow' is no time"),
         (["--gaps", "14"], "--gaps: '14' is not a time with its unit"),
