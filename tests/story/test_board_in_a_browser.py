@@ -133,7 +133,7 @@ async def test_the_rota_is_edited_with_faults_at_their_fields_until_it_fits(tmp_
         await sign_in(page, "boss")
         await page.click(".panel:has(h2:has-text('排班表')) .button:has-text('修改')")
         await page.click(".rota .button:has-text('增加班次')")
-        await page.wait_for_selector(".shift .is-wrong .fault")  # nobody is on it yet
+        await page.wait_for_selector(".shift .is-wrong .fault:has-text('至少安排一人')")
         await page.click(".rota button[type=submit]")
         assert "rota" not in (tmp_path / "village.yaml").read_text("utf-8")
         await page.fill(".turn input[type=time] >> nth=0", "")

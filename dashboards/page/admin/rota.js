@@ -67,7 +67,13 @@ function stretch(text) {
   return until === undefined ? text : { from, until };
 }
 const about = (way) => (faults || []).filter(({ key }) => key === way || key.startsWith(`${way}.`) || key.startsWith(`${way}[`));
-const told = (found) => (found.length ? h("small.fault", found.map((one) => `${one.problem}${one.remedy ? ` ${one.remedy}` : ""}`).join("; ")) : null);
+const MUST = [[/\.people$/, "people"], [/\.people\[\d+\]$/, "person"], [/\.cell$/, "cell"], [/\.(from|to|at)$|^duty\.(digests|rounds\.[^.[]+)\[\d+\]$/, "time"], [/^duty\.(holidays|workdays)/, "date"]];
+/** What is wrong in the words of the page; the gateway's own where it knows more. */
+const inWords = (one) => {
+  const [, must] = MUST.find(([key]) => key.test(one.key)) || [];
+  return must ? t(`board_rota.must_${must}`) : `${one.problem}${one.remedy ? ` ${one.remedy}` : ""}`;
+};
+const told = (found) => (found.length ? h("small.fault", { title: found.map((one) => one.problem).join("; ") }, [...new Set(found.map(inWords))].join("; ")) : null);
 
 /** A field with what is wrong with it. */
 function slot(way, name, input, also = null) {
