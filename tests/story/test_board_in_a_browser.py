@@ -149,6 +149,7 @@ async def test_the_rota_is_edited_with_faults_at_their_fields_until_it_fits(tmp_
             await page.screenshot(path=Path(folder or "") / f"rota-{size}.png", full_page=True)
         await page.click(".rota button[type=submit]")
         await page.wait_for_selector("table.entries:has-text('工作日 08:00–17:30'):has-text('孙保洁')")
+        assert "holidays" not in (tmp_path / "village.yaml").read_text("utf-8")  # was not touched
         (shift,) = shown.house.site.village.duty.rota
         assert (shift.people, shift.days, f"{shift.to:%H:%M}") == (["sun"], ("workday",), "17:30")
         assert [f"{turn.at:%H:%M}" for turn in shown.house.site.village.duty.digests] == ["07:00", "18:00"]

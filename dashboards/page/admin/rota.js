@@ -10,6 +10,7 @@ const WAIT_MS = 500;
 const WEEK = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const DAYS = [...WEEK, "workday", "restday"];
 let draft = null;
+let start = {}; // as it was when the form was opened
 let faults = null; // of the last try; null: not tried yet
 let timer = null;
 let turn = 0;
@@ -18,6 +19,7 @@ export const editing = () => draft !== null;
 export function begin(written, app) {
   const { rota = [], rounds = {}, digests = ["08:00", "18:00"], holidays = [], workdays = [] } = structuredClone(written);
   draft = { rota, rounds: Object.entries(rounds).map(([role, times]) => ({ role, times: [times].flat() })), digests, holidays: [holidays].flat(), workdays: [workdays].flat() };
+  start = structuredClone(whole());
   faults = null;
   app.redraw();
 }
@@ -28,8 +30,9 @@ function end(app) {
   app.redraw();
 }
 
-/** What goes into the site file. */
-function said() {
+/** What is different from how it was: only that goes into the site file. */
+const said = () => Object.fromEntries(Object.entries(whole()).filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(start[key])));
+function whole() {
   const plain = (list) => list.map((one) => (one.days || typeof one !== "object" ? one : one.at));
   return { rota: draft.rota, rounds: Object.fromEntries(draft.rounds.map((one) => [one.role, plain(one.times)])), digests: plain(draft.digests), holidays: draft.holidays, workdays: draft.workdays };
 }
