@@ -25,6 +25,7 @@ from detectors.runtime.belief import Why
 from detectors.runtime.burning import Hit, Place
 from detectors.runtime.contracts import Box, Detections, Frame, SceneContext, Sighting, State
 from detectors.runtime.course import Course, Timing
+from detectors.runtime.keys import Keys
 from detectors.runtime.nuisance import Nuisances
 from detectors.runtime.zones import Zones, centre, require
 from gateway.schema import Strict
@@ -106,7 +107,7 @@ class Detector:
         self._last_s: float | None = None
         self._changing_since: float | None = None
         self._grey: flames.Grey | None = None
-        self._count = 0
+        self._keys = Keys()
 
     def rate(self) -> float:
         """Pictures a second it wants now."""
@@ -146,14 +147,13 @@ class Detector:
 
     def memory(self) -> dict[str, Any]:
         """What people have said, and of what they may still say it."""
-        return {"nuisances": self._nuisances.memory(), "count": self._count}
+        return {"nuisances": self._nuisances.memory(), **self._keys.memory()}
 
     def restore(self, memory: Mapping[str, Any]) -> None:
         """Take it back."""
         kept = memory.get("nuisances")
         self._nuisances.restore(kept if isinstance(kept, Mapping) else {})
-        count = memory.get("count")
-        self._count = count if isinstance(count, int) and count >= 0 else 0
+        self._keys.restore(memory)
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
@@ -231,8 +231,7 @@ class Detector:
         return min(known, key=lambda place: not place.course.confirmed, default=None)
 
     def _open(self, kind: str, hit: Hit, frame: Frame) -> Sighting:
-        self._count += 1
-        key = f"{kind}-{frame.at:%Y%m%dT%H%M%S}-{self._count}"
+        key = self._keys.next(f"{kind}-{frame.at:%Y%m%dT%H%M%S}")
         place = Place(kind, frame.preset, hit, Course(key, frame.stream_s, self._timing))
         self._places.append(place)
         return self._say(place, State.CANDIDATE, frame, {"score": round(hit.score, 3)}, hit.score * 0.5)

@@ -20,6 +20,7 @@ import numpy as np
 from pydantic import Field
 
 from detectors.runtime.contracts import Box, Detections, Frame, SceneContext, Sighting, State
+from detectors.runtime.keys import Keys
 from detectors.runtime.trails import VEHICLES
 from detectors.runtime.zones import Zones, overlap, require
 from gateway.schema import Strict
@@ -67,7 +68,7 @@ class Detector:
         self._camera = context.camera
         self._stands: list[_Stand] = []
         self._preset = ""
-        self._count = 0
+        self._keys = Keys()
 
     def rate(self) -> float:
         """Pictures a second."""
@@ -100,12 +101,11 @@ class Detector:
 
     def memory(self) -> dict[str, Any]:
         """How many keys were given."""
-        return {"count": self._count}
+        return self._keys.memory()
 
     def restore(self, memory: Mapping[str, Any]) -> None:
         """Go on counting."""
-        count = memory.get("count")
-        self._count = count if isinstance(count, int) and count >= 0 else 0
+        self._keys.restore(memory)
 
     def _judged(self, stand: _Stand, frame: Frame) -> Sighting | None:
         if stand.key:
@@ -113,8 +113,7 @@ class Detector:
             return _said(stand, State.ENDED, frame.stream_s, frame.at) if gone else None
         if stand.seen_s < frame.stream_s or stand.seen_s - stand.since_s < 60 * self._settings.minutes:
             return None
-        self._count += 1
-        stand.key = f"{self._camera}-lane-{frame.at:%Y%m%d}-{self._count}"
+        stand.key = self._keys.next(f"{self._camera}-lane-{frame.at:%Y%m%d}")
         return _said(stand, State.CONFIRMED, frame.stream_s, frame.at)
 
 

@@ -26,6 +26,7 @@ from pydantic import Field
 from detectors.runtime.aftermath import Case, Fate, Follow
 from detectors.runtime.contracts import Box, Detections, Frame, SceneContext, Sighting, State
 from detectors.runtime.encounters import Encounters, Reach
+from detectors.runtime.keys import Keys
 from detectors.runtime.portraits import Portraits
 from detectors.runtime.stalls import Stall, Stalls
 from detectors.runtime.trails import Trail, Trails, Vector
@@ -93,7 +94,7 @@ class Detector:
         self._quiet: list[tuple[float, Case]] = []  # until when nothing is told at the place of a closed case
         self._shape = (1, 1)
         self._preset = ""
-        self._count = 0
+        self._keys = Keys()
 
     @property
     def waiting(self) -> bool:
@@ -143,12 +144,11 @@ class Detector:
 
     def memory(self) -> dict[str, Any]:
         """How many sightings were given keys, so that none is used twice."""
-        return {"count": self._count}
+        return self._keys.memory()
 
     def restore(self, memory: Mapping[str, Any]) -> None:
         """Go on counting."""
-        count = memory.get("count")
-        self._count = count if isinstance(count, int) and count >= 0 else 0
+        self._keys.restore(memory)
 
     def _zone(self, x: float, y: float) -> str | None:
         """On which carriageway a point lies [px], empty where none is named; ``None``: it does not count."""
@@ -214,8 +214,7 @@ class Detector:
         self._quiet.append((max(case.hardest.stream_s + self._settings.cooldown_s, stream_s), case))
 
     def _key(self, at: datetime) -> str:
-        self._count += 1
-        return f"{self._camera}-crash-{at:%Y%m%d}-{self._count}"
+        return self._keys.next(f"{self._camera}-crash-{at:%Y%m%d}")
 
     def _said(self, case: Case, frame: Frame, kind: str, state: State) -> Sighting:
         hardest = case.hardest

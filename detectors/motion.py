@@ -24,6 +24,7 @@ import numpy as np
 from pydantic import Field
 
 from detectors.runtime.contracts import Box, Detections, Frame, SceneContext, Sighting, State, Zone
+from detectors.runtime.keys import Keys
 from detectors.runtime.scene import HEIGHT, WIDTH, Gate, Grey
 from detectors.runtime.zones import require
 from gateway.schema import Duration, Slug, Strict
@@ -82,7 +83,7 @@ class Detector:
         self._places = [_place(context.zones[name]) for name in settings.zones] or [
             _Place("", "", Gate(), None)
         ]
-        self._count = 0
+        self._keys = Keys()
 
     def rate(self) -> float:
         """Five a second."""
@@ -114,12 +115,11 @@ class Detector:
 
     def memory(self) -> dict[str, Any]:
         """Only the number of the last occurrence, so that keys stay different."""
-        return {"count": self._count}
+        return self._keys.memory()
 
     def restore(self, memory: Mapping[str, Any]) -> None:
         """Take it back."""
-        count = memory.get("count")
-        self._count = count if isinstance(count, int) and count >= 0 else 0
+        self._keys.restore(memory)
 
     def _step(self, place: _Place, frame: Frame, share: float) -> list[Sighting]:
         now, settings = frame.stream_s, self._settings
@@ -127,8 +127,7 @@ class Detector:
             place.since = now if place.since is None else place.since
             place.last, place.peak = now, max(place.peak, share)
             if not place.key and now - place.since >= settings.lasting.total_seconds():
-                self._count += 1
-                place.key = f"{self._context.camera}-motion-{place.name or 'all'}-{self._count}"
+                place.key = self._keys.next(f"{self._context.camera}-motion-{place.name or 'all'}")
                 return [self._sighting(place, State.CONFIRMED, now, frame.at)]
         elif place.key and now - place.last >= settings.quiet.total_seconds():
             ended = self._sighting(place, State.ENDED, now, frame.at)

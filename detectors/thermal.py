@@ -24,6 +24,7 @@ from pydantic import Field
 from detectors.runtime.contracts import Box, Celsius, Detections, Frame, SceneContext, Sighting, State
 from detectors.runtime.course import Course, Timing
 from detectors.runtime.heat import KIND, Hot, HotPlace, Mask, parts, raster
+from detectors.runtime.keys import Keys
 from detectors.runtime.nuisance import Nuisances
 from detectors.runtime.warmth import Warmth, WarmthOfViews
 from detectors.runtime.zones import Zones, centre, require
@@ -84,7 +85,7 @@ class Detector:
         self._masks: dict[tuple[str, tuple[int, int]], Mask] = {}
         self._preset = ""
         self._last_s: float | None = None
-        self._count = 0
+        self._keys = Keys()
 
     def rate(self) -> float:
         """Pictures a second it wants now."""
@@ -133,14 +134,13 @@ class Detector:
 
     def memory(self) -> dict[str, Any]:
         """What people have said; the background lies in files of its own."""
-        return {"nuisances": self._nuisances.memory(), "count": self._count}
+        return {"nuisances": self._nuisances.memory(), **self._keys.memory()}
 
     def restore(self, memory: Mapping[str, Any]) -> None:
         """Take it back."""
         kept = memory.get("nuisances")
         self._nuisances.restore(kept if isinstance(kept, Mapping) else {})
-        count = memory.get("count")
-        self._count = count if isinstance(count, int) and count >= 0 else 0
+        self._keys.restore(memory)
 
     # -- what is hot --------------------------------------------------------------------------------------------------
 
@@ -273,8 +273,7 @@ class Detector:
         return [told]
 
     def _open(self, frame: Frame, hot: Hot, *, preset: str | None = None) -> HotPlace:
-        self._count += 1
-        key = f"{KIND}-{frame.at:%Y%m%dT%H%M%S}-{self._count}"
+        key = self._keys.next(f"{KIND}-{frame.at:%Y%m%dT%H%M%S}")
         place = HotPlace(
             hot, frame.preset if preset is None else preset, Course(key, frame.stream_s, self._timing)
         )

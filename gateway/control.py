@@ -24,6 +24,20 @@ def add_state(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_asking(what: Any, name: str, text: str) -> argparse.ArgumentParser:
+    """A sub-command that asks the daemon of a site: which site, which state folder.
+
+    Args:
+        what: Sub-parsers of the command.
+        name: Of the sub-command.
+        text: Its help.
+    """
+    one: argparse.ArgumentParser = what.add_parser(name, help=text)
+    one.add_argument("--site", type=Path, metavar="DIR", default=Path(), help="folder with village.yaml")
+    add_state(one)
+    return one
+
+
 def state_dir(state: Path | None, site: Path) -> Path:
     """Where the journal lies: what was said, else what systemd says, else beside the site."""
     if state is not None:

@@ -6,6 +6,7 @@ once and then once in ``repeat``; that it is over is decided by the rule's ``end
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,7 +131,7 @@ class Alarms:
         return found.slug
 
 
-class Listening:
+class Listening(ABC):
     """A camera whose answer is a stream of alarms: open, read, cut into parts. What a part means the driver says.
 
     Args:
@@ -218,9 +219,9 @@ class Listening:
         if told:
             yield Delivery(told)
 
+    @abstractmethod
     def _read(self, part: Part) -> list[Alarm]:
         """What a part says; the maker's own."""
-        raise NotImplementedError
 
     async def _parts_heard(self) -> AsyncIterator[Part]:
         assert self._answer is not None, "opened with async with"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 from gateway import control
-from gateway.control import add_state, state_dir
+from gateway.control import add_asking, state_dir
 from gateway.errors import Fault, SettingsError
 from gateway.schema import duration
 
@@ -23,21 +21,14 @@ village tokens remove 2
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The words of this command."""
     what = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
-    _add(what, "list", "all keys: for whom, what they may do, since when, until when")
-    add = _add(what, "add", "a new key; it is printed once and kept nowhere")
+    add_asking(what, "list", "all keys: for whom, what they may do, since when, until when")
+    add = add_asking(what, "add", "a new key; it is printed once and kept nowhere")
     add.add_argument("name", metavar="NAME", help="which program it is for")
     add.add_argument("--role", choices=["viewer", "worker", "operator", "admin"], required=True)
     add.add_argument(
         "--for", dest="span", metavar="TIME", help="how long it is good, e.g. 365d (default: for good)"
     )
-    _add(what, "remove", "a key opens nothing any more").add_argument("id", type=int, metavar="ID")
-
-
-def _add(what: Any, name: str, text: str) -> argparse.ArgumentParser:
-    one: argparse.ArgumentParser = what.add_parser(name, help=text)
-    one.add_argument("--site", type=Path, metavar="DIR", default=Path(), help="folder with village.yaml")
-    add_state(one)
-    return one
+    add_asking(what, "remove", "a key opens nothing any more").add_argument("id", type=int, metavar="ID")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,12 +6,11 @@ import argparse
 import getpass
 import sys
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from gateway import control
 from gateway.accounts import FIRST
-from gateway.control import add_state, state_dir
+from gateway.control import add_asking, state_dir
 from gateway.errors import Fault, SettingsError
 
 HELP = "who may sign in: list, add, change the role or password, remove; the first password of a new box"
@@ -28,30 +27,25 @@ ROLES = ("viewer", "worker", "operator", "admin")
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The words of this command."""
     what = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
-    _add(what, "list", "everybody, his role and since when")
-    _add(what, "first-password", "the password that a new box was given, until it is changed")
-    add = _add(what, "add", "somebody new; a password is asked for, he must choose another one at first")
+    add_asking(what, "list", "everybody, his role and since when")
+    add_asking(what, "first-password", "the password that a new box was given, until it is changed")
+    add = add_asking(
+        what, "add", "somebody new; a password is asked for, he must choose another one at first"
+    )
     add.add_argument("user", metavar="USER")
     add.add_argument("--role", choices=ROLES, required=True)
     add.add_argument("--person", help="who of the site he is")
     add.add_argument("--title", default="", help="as others call him")
     add.add_argument("--lang", choices=["zh", "en"], help="his language (default: the site's)")
-    password = _add(
+    password = add_asking(
         what, "password", "another password, e.g. when he has forgotten his; all his sessions end"
     )
     password.add_argument("user", metavar="USER")
-    role = _add(what, "role", "what somebody may do from now on")
+    role = add_asking(what, "role", "what somebody may do from now on")
     role.add_argument("user", metavar="USER")
     role.add_argument("role", choices=ROLES)
-    remove = _add(what, "remove", "somebody may not come in any more; his sessions end at once")
+    remove = add_asking(what, "remove", "somebody may not come in any more; his sessions end at once")
     remove.add_argument("user", metavar="USER")
-
-
-def _add(what: Any, name: str, text: str) -> argparse.ArgumentParser:
-    one: argparse.ArgumentParser = what.add_parser(name, help=text)
-    one.add_argument("--site", type=Path, metavar="DIR", default=Path(), help="folder with village.yaml")
-    add_state(one)
-    return one
 
 
 def run(args: argparse.Namespace) -> int:
