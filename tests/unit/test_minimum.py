@@ -42,15 +42,32 @@ def test_a_run_with_too_few_of_them_fails(wanted: int, status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("no_skips", "mark", "status"), [(True, "browser", 1), (False, "browser", 0), (True, "asyncio", 0)]
+    ("no_skips", "mark", "status"),
+    [(True, "browser", 1), (False, "browser", 0), (True, "asyncio", 1), (True, "training", 0)],
 )
-def test_a_skip_of_something_real_fails_the_run_where_none_are_allowed(
-    no_skips: bool, mark: str, status: int
-) -> None:
+def test_a_skip_fails_the_run_where_none_are_allowed(no_skips: bool, mark: str, status: int) -> None:
     class Session:
         exitstatus = pytest.ExitCode.OK
 
     session, minimum = Session(), Minimum(0, no_skips=no_skips)
     minimum.pytest_runtest_logreport(_report("skipped", "setup", mark))
+    minimum.pytest_sessionfinish(session)  # type: ignore[arg-type]
+    assert session.exitstatus == status
+
+
+@pytest.mark.parametrize(
+    ("file", "training", "status"),
+    [
+        ("tests/wire/test_eyes.py", False, 1),
+        ("tests/training/test_training.py", False, 0),
+        ("tests/training/test_training.py", True, 1),
+    ],
+)
+def test_a_file_that_is_skipped_as_a_whole_counts_as_well(file: str, training: bool, status: int) -> None:
+    class Session:
+        exitstatus = pytest.ExitCode.OK
+
+    session, minimum = Session(), Minimum(0, no_skips=True, training=training)
+    minimum.pytest_collectreport(pytest.CollectReport(file, "skipped", None, []))
     minimum.pytest_sessionfinish(session)  # type: ignore[arg-type]
     assert session.exitstatus == status
