@@ -17,6 +17,7 @@ import yaml
 
 from gateway.app import House
 from gateway.clock import ManualClock
+from gateway.model import Event
 from gateway.rulefiles import load_rules, rule_files
 from gateway.site import load_quantities
 from tests.house import house
@@ -154,6 +155,15 @@ async def test_a_house_tilts_and_stays_an_alarm_until_a_person_has_been_there(
             asked = len(got)
             await ticks(building, clock, 10)
             assert len(got) > asked, "while nobody has been there it goes on"
+            assert await building.acknowledge("lean", "house-7", "Wang")
+            taken = [
+                entry.item.detail
+                for entry in building.journal.events(0, 1000)
+                if isinstance(entry.item, Event) and entry.item.kind == "alert_acknowledged"
+            ]
+            assert [(one["by"], one["after_s"]) for one in taken] == [
+                ("Wang", 2460.0)
+            ]  # for the time to answer
             assert await building.confirm("lean", "house-7", "Wang")
             await until(lambda: building.alerts() == [])
             await ticks(building, clock, 60)

@@ -78,6 +78,8 @@ def test_the_worst_parameter_of_a_day_decides_its_class() -> None:
     days = {"do": {one: 8.0, other: 4.0}, "codmn": {one: 5.0}}
     found = figures.class_days(days, {"do": OXYGEN, "codmn": CODMN}, frozenset({"do"}))
     assert found == {3: 1, 4: 1}
+    turned = dict(reversed(days.items()))
+    assert figures.class_days(turned, {"do": OXYGEN, "codmn": CODMN}, frozenset({"do"})) == found
 
 
 def test_a_day_is_the_villages_day() -> None:
