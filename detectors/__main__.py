@@ -149,7 +149,8 @@ def _guest(args: argparse.Namespace, stop: threading.Event) -> int:
 
 
 def _for_a_person(args: argparse.Namespace, stop: threading.Event) -> int:
-    mouth = Mouth(sys.stdout, stop, as_json=args.json)
+    watched = sys.stderr if sys.stderr.isatty() and not args.json else None
+    mouth = Mouth(sys.stdout, stop, as_json=args.json, watched=watched)
     try:
         with tempfile.TemporaryDirectory(prefix="village-eyes-") as folder:
             plan = _asked(args)

@@ -56,6 +56,15 @@ def in_words(line: Mapping[str, Any]) -> str:
     return ""
 
 
+def so_far(line: Mapping[str, Any]) -> str:
+    """A heartbeat for a person who waits: how many pictures of each camera or film have been looked at."""
+    told = (
+        f"{slug}: {one['frames']} pictures" + (f", {one['ms']:.0f} ms each" if one["ms"] is not None else "")
+        for slug, one in line["cameras"].items()
+    )
+    return "; ".join(told)
+
+
 def iso(at: datetime) -> str:
     """A moment, in milliseconds, UTC."""
     return at.isoformat(timespec="milliseconds")

@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from detectors.runtime.lines import in_words, said
+from detectors.runtime.lines import in_words, said, so_far
 from detectors.runtime.onvif import Position
 from detectors.runtime.worker import Worker
 from gateway import systemd
 from gateway.errors import BadReply, Fault
 
 AGAIN_S = 1.0  # between two tries to reach the gateway
+WIDEST = 78  # cells of the line on which a terminal shows how far it is
 LAST_S = 15.0  # for what is written down at the end
 EX_SOFTWARE = 70  # <sysexits.h>
 
@@ -32,9 +33,13 @@ class Mouth:
         out: Where to.
         as_json: For a program.
         gone: Set when nobody listens any more; what is said then is lost, and what is open is still closed properly.
+        watched: A terminal on which somebody waits: how far it has come stands there, on one line.
     """
 
-    def __init__(self, out: TextIO, gone: threading.Event, *, as_json: bool) -> None:
+    def __init__(
+        self, out: TextIO, gone: threading.Event, *, as_json: bool, watched: TextIO | None = None
+    ) -> None:
+        self._watched = watched
         self._out = out
         self._as_json = as_json
         self._gone = gone
@@ -47,6 +52,9 @@ class Mouth:
         self.faults += "fault" in line
         if "beat" in line:
             self.on_beat()
+        if self._watched is not None:
+            self._watched.write("\r\x1b[K" + (so_far(line)[:WIDEST] if "beat" in line else ""))
+            self._watched.flush()
         text = said(line) if self._as_json else in_words(line)
         if not text or self._deaf:
             return
