@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -271,8 +271,3 @@ def _gather(faults: list[Fault], build: Callable[[], T]) -> T | None:
     except SettingsError as error:
         faults.extend(error.faults)
         return None
-
-
-def as_dict(model: BaseModel) -> dict[str, Any]:
-    """A model as plain data, for comparing two versions of a site."""
-    return model.model_dump(mode="json")

@@ -376,10 +376,5 @@ def _blank(call: Call, severity: Severity, *, critical: bool) -> Outgoing:
     )
 
 
-def acknowledgement(rule: str, target: str, by: str, now: datetime) -> Telling:
-    """Somebody has taken an alert on: what waits for it is taken back."""
-    return Telling(rule, target, 0, now, now, cancels=True, acknowledged=by)
-
-
 def _occurrence(change: AlertChange) -> int:
     return to_ms(change.since if change.since is not None else change.at)

@@ -13,7 +13,6 @@ from gateway.clock import ManualClock
 from gateway.errors import Broken, Retry, Uncertain, Undeliverable
 from gateway.model import AlertState, Delivery, Telling
 from gateway.notify.outbox import BROKEN_S, Lane, Outbox, Steps
-from gateway.notify.teller import acknowledgement
 from gateway.rules.telling import event_of
 from gateway.settings import StoreSettings
 from gateway.site import load_words
@@ -106,7 +105,8 @@ async def test_nobody_acknowledges_level_two_three_and_four_are_called_at_their_
 async def test_whoever_acknowledges_stops_what_waits(desk: Desk) -> None:
     await desk.tell(RED)
     desk.at(4)
-    await desk.tell(acknowledgement("tilt", "house-7", "Zheng", desk.clock.now()))
+    now = desk.clock.now()
+    await desk.tell(Telling("tilt", "house-7", 0, now, now, cancels=True, acknowledged="Zheng"))
     desk.at(60)
     assert desk.heard() == {"chat": ["0101"], "sms": ["0201"], "voice": []}
     assert desk.journal.told("tilt", "house-7")[1] == {
