@@ -285,7 +285,7 @@ class House:
             "bus": {"waiting": len(self.bus), "dropped": self.bus.dropped},
             "quality": {flag.name: count for flag, count in self.spine.flags.items()} if self.spine else {},
             "events": self.spine.events if self.spine else 0,
-            "stalled": self._stalled(),
+            "stalled": self.stalled(),
             "accounts": self.accounts.broken,
             "versions": {
                 "village": gateway.__version__,
@@ -492,12 +492,12 @@ class House:
         while True:
             await self.bus.put(Delivery((Tick(self.clock.now()),), self._probe))
             await self.clock.sleep(period)
-            stalled = self._stalled()
+            stalled = self.stalled()
             if not stalled:
                 systemd.notify("WATCHDOG=1")
             self._remember()
 
-    def _stalled(self) -> list[str]:
+    def stalled(self) -> list[str]:
         """Which stages have made no progress although they should have."""
         now = self.clock.monotonic()
         stages = {"intake": self.spine.passed if self.spine else now, "commit": self._probe.settled}

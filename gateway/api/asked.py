@@ -58,6 +58,9 @@ class Served(Protocol):
     def status(self) -> dict[str, Any]:
         """What the box is doing, as plain data."""
 
+    def stalled(self) -> list[str]:
+        """Which stages have made no progress although they should have; cheap, for who asks all the time."""
+
     def status_of(self, slug: str) -> dict[str, Any]:
         """What is known of one device."""
 

@@ -19,7 +19,7 @@ from gateway.store.accounts import Role
 
 
 async def _healthz(asked: Asked) -> Response:
-    stalled = asked.house.status()["stalled"]
+    stalled = asked.house.stalled()
     return PlainTextResponse("stalled: " + ", ".join(stalled) if stalled else "ok", 503 if stalled else 200)
 
 
