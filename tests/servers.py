@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -18,6 +19,9 @@ from urllib.parse import urlencode
 import pytest
 
 SBIN = ("/usr/sbin", "/usr/local/sbin")
+PORTS = range(16000, 32000)
+WORKERS = 8
+_given = count(os.getpid() * 37)
 
 
 def tool(name: str) -> str:
@@ -40,10 +44,19 @@ def pseudo_terminals() -> None:
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port nobody listens on right now, and that nobody else is given until its server has started.
+
+    Below the kernel's own choice for clients (from 32768), another part for each worker of pytest: what the kernel offers
+    can be taken by any connection before our server is there.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = PORTS.start + worker % WORKERS * (len(PORTS) // WORKERS)
+    for _ in range(len(PORTS) // WORKERS):
+        port = first + next(_given) % (len(PORTS) // WORKERS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def listening(port: int) -> bool:

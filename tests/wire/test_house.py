@@ -140,11 +140,11 @@ def test_everything_lands_in_influxdb_however_late_live_before_backlog_and_with_
                 ),
                 90,
             )
+            eventually(lambda: running.status()["sinks"]["far"]["backlog"] == 0)
             rows = influx(
                 database, "SELECT distance, distance_q FROM waste_bin WHERE device='bin-001' ORDER BY time"
             )
             assert [row[1:] for row in rows] == [[2116, 1], [None, 9]]
-            eventually(lambda: running.status()["sinks"]["far"]["backlog"] == 0)
             assert running.stop() == 0
 
 

@@ -104,7 +104,10 @@ def test_rain_is_summed_by_day_and_its_wettest_hour_slides() -> None:
     assert found.wettest_hour == 12  # six buckets of ten minutes in a row
     assert found.days == {date(2026, 7, 13): 12.0}
     long = figures.rain_figures(rolled(1, 1, 1, 2, 2, 2, 2, 2, 2, 1, 1), UTC)
-    assert (long.total, long.wettest_hour) == (34, 24)  # 110 minutes; of them the six wettest buckets in a row
+    assert (long.total, long.wettest_hour) == (
+        34,
+        24,
+    )  # 110 minutes; of them the six wettest buckets in a row
 
 
 def test_availability_is_never_more_than_all() -> None:
